@@ -1,0 +1,117 @@
+package api
+
+import "time"
+
+// Status is the daemon at a glance.
+type Status struct {
+	Version    string    `json:"version"`
+	DPDK       string    `json:"dpdk" doc:"Version of DPDK in use."`
+	PID        int       `json:"pid"`
+	Started    time.Time `json:"started"`
+	Revision   uint64    `json:"revision"`
+	Services   int       `json:"services"`
+	Backends   int       `json:"backends"`
+	Workers    int       `json:"workers"`
+	Flows      uint64    `json:"flows"`
+	FlowsMax   uint64    `json:"flows_max"`
+	MbufsInUse int       `json:"mbufs_in_use" doc:"Packet buffers out of the pool, receive rings included."`
+	Mbufs      int       `json:"mbufs"`
+	Hugepages  bool      `json:"hugepages"`
+}
+
+// Port is a DPDK port, its twin and its counters.
+type Port struct {
+	Name       string `json:"name"`
+	Device     string `json:"device" doc:"DPDK device arguments."`
+	Driver     string `json:"driver"`
+	MAC        string `json:"mac"`
+	MTU        uint16 `json:"mtu"`
+	Link       string `json:"link" enum:"up,down"`
+	Queues     uint16 `json:"queues"`
+	Twin       string `json:"twin" doc:"Tap through which the kernel sees the port."`
+	RxPackets  uint64 `json:"rx_packets"`
+	TxPackets  uint64 `json:"tx_packets"`
+	RxBytes    uint64 `json:"rx_bytes"`
+	TxBytes    uint64 `json:"tx_bytes"`
+	RxMissed   uint64 `json:"rx_missed"`
+	RxErrors   uint64 `json:"rx_errors"`
+	TxErrors   uint64 `json:"tx_errors"`
+	RxNoBuf    uint64 `json:"rx_nobuf"`
+	ToKernel   uint64 `json:"to_kernel" doc:"Frames written to the twin."`
+	FromKernel uint64 `json:"from_kernel" doc:"Frames read from the twin."`
+}
+
+// Worker is one poll loop.
+type Worker struct {
+	ID           int     `json:"id"`
+	Core         int     `json:"core"`
+	Received     uint64  `json:"received" doc:"Frames from ports and other workers."`
+	Generated    uint64  `json:"generated" doc:"Frames from the kernel."`
+	Transmitted  uint64  `json:"transmitted"`
+	ToKernel     uint64  `json:"to_kernel"`
+	HandedOver   uint64  `json:"handed_over"`
+	Dropped      uint64  `json:"dropped"`
+	Flows        uint64  `json:"flows"`
+	FlowsMax     uint64  `json:"flows_max"`
+	FlowsNew     uint64  `json:"flows_created"`
+	FlowsExpired uint64  `json:"flows_expired"`
+	Polls        uint64  `json:"polls"`
+	Busy         float64 `json:"busy" doc:"Share of polls that found packets since the last publication, 0 to 1."`
+}
+
+// Verdict is how many packets ended one way.
+type Verdict struct {
+	Name    string   `json:"name"`
+	Outcome string   `json:"outcome" enum:"transmitted,kernel,handed-over,dropped"`
+	Packets uint64   `json:"packets"`
+	Workers []uint64 `json:"workers" doc:"Per worker."`
+	Help    string   `json:"help"`
+}
+
+// Traffic counts what went both ways.
+type Traffic struct {
+	Flows      uint64 `json:"flows" doc:"Flows created."`
+	Active     uint64 `json:"active" doc:"TCP flows in SYN_RECV or ESTABLISHED."`
+	Inactive   uint64 `json:"inactive" doc:"All other flows."`
+	InPackets  uint64 `json:"in_packets" doc:"Client to backend."`
+	InBytes    uint64 `json:"in_bytes" doc:"Bytes of IP packets."`
+	OutPackets uint64 `json:"out_packets" doc:"Backend to client, through the gateway."`
+	OutBytes   uint64 `json:"out_bytes"`
+}
+
+// BackendCounters is the traffic of a backend. Removed ones stay listed while
+// flows remember them.
+type BackendCounters struct {
+	Address string `json:"address"`
+	Port    uint16 `json:"port"`
+	Weight  uint32 `json:"weight"`
+	Removed bool   `json:"removed,omitempty"`
+	Traffic
+}
+
+// ServiceCounters is the traffic of a service and its backends.
+type ServiceCounters struct {
+	Protocol string `json:"protocol"`
+	Address  string `json:"address"`
+	Port     uint16 `json:"port"`
+	Mode     string `json:"mode"`
+	Traffic
+	Backends []BackendCounters `json:"backends"`
+}
+
+// Flow is one connection as the forwarder knows it.
+type Flow struct {
+	Worker     int    `json:"worker"`
+	Protocol   string `json:"protocol"`
+	Mode       string `json:"mode"`
+	State      string `json:"state"`
+	Client     string `json:"client" doc:"Address:port."`
+	Virtual    string `json:"virtual"`
+	Local      string `json:"local,omitempty" doc:"fullnat only."`
+	Backend    string `json:"backend"`
+	Expires    uint32 `json:"expires" doc:"Seconds until it ends if no packet comes."`
+	InPackets  uint64 `json:"in_packets"`
+	InBytes    uint64 `json:"in_bytes"`
+	OutPackets uint64 `json:"out_packets"`
+	OutBytes   uint64 `json:"out_bytes"`
+}

@@ -52,7 +52,7 @@ type Entry4 struct {
 	Proto    uint8
 	Mode     service.Mode
 	State    State
-	Flags    uint8 // of the table: in use
+	Flags    uint8  // of the table: in use
 	LastSeen uint32 // table ticks
 
 	IPDelta uint16 // added to the IPv4 header's checksum of a request (RFC 1624), subtracted for replies

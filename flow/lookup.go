@@ -1,0 +1,36 @@
+package flow
+
+// Burst is the most packets that one prefetch covers.
+const Burst = 64
+
+// Hash is the table's hash of a tuple, different in every table and process.
+func (t *Table) Hash(k Tuple4) uint64 { return t.keys.hash4(k) }
+
+// Candidate is the first ref of the hash's home bucket whose tag fits, 0 when
+// there is none. Match tells whether it is the one; if not, only Find knows.
+func (t *Table) Candidate(hash uint64) Ref { return t.index.candidate(hash) }
+
+// Match says whether the tuple is that of the ref. False for ref 0.
+func (t *Table) Match(ref Ref, k Tuple4) bool {
+	e := &t.hot[ref.Index()]
+	addrs, ports := e.ReqAddrs, e.ReqPorts
+	repAddrs, repPorts := e.RepAddrs, e.RepPorts // loaded in any case: the direction cannot be predicted
+	if ref.Dir() == Reply {
+		addrs, ports = repAddrs, repPorts
+	}
+	return addrs^k.Addrs|uint64(ports^k.Ports)|uint64(e.Proto^k.Proto) == 0 && ref != 0
+}
+
+// Find is the ref of a tuple, 0 when it is not in the table. hash is its Hash.
+func (t *Table) Find(hash uint64, k Tuple4) Ref {
+	p := t.index.probe(hash)
+	for {
+		ref := t.index.next(&p)
+		if ref == 0 || t.Match(ref, k) {
+			return ref
+		}
+	}
+}
+
+// Has says whether a tuple is in the table.
+func (t *Table) Has(k Tuple4) bool { return t.Find(t.Hash(k), k) != 0 }

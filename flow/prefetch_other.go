@@ -1,0 +1,28 @@
+//go:build !amd64
+
+package flow
+
+// PrefetchBuckets loads the home buckets of the first n hashes. The loads do
+// not depend on each other, so that their misses overlap.
+func (t *Table) PrefetchBuckets(hashes *[Burst]uint64, n int) {
+	var sum uint64
+	for _, hash := range hashes[:min(n, Burst)] {
+		sum += t.index.buckets[t.index.home(hash)].tags[0]
+	}
+	keep(sum)
+}
+
+// PrefetchEntries loads the entries of the first n refs, hot and cold. A ref of
+// 0 does no harm.
+func (t *Table) PrefetchEntries(refs *[Burst]Ref, n int) {
+	var sum uint64
+	for _, ref := range refs[:min(n, Burst)] {
+		sum += t.hot[ref.Index()].ReqAddrs + t.cold[ref.Index()].InPackets
+	}
+	keep(sum)
+}
+
+// keep makes the compiler believe that what was loaded is used.
+//
+//go:noinline
+func keep(uint64) {}

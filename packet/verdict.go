@@ -33,11 +33,13 @@ const (
 	// Pending is the zero value: the next stage decides.
 	Pending Verdict = iota
 
-	Forwarded  // rewritten and transmitted on behalf of a flow
-	Answered   // turned into an answer of our own (ICMP error) and transmitted
-	FromKernel // the kernel's own packet, transmitted as it is
-	Kernel     // for the kernel behind the port: ARP, ping, BGP, SSH, ...
-	Handover   // owned by another worker
+	Forwarded         // rewritten and transmitted on behalf of a flow
+	AnsweredTTL       // TTL exhausted: turned into an ICMP time exceeded and transmitted
+	AnsweredTooBig    // over the next hop's MTU: turned into an ICMP fragmentation needed
+	AnsweredNoBackend // service without backend: turned into an ICMP port unreachable
+	FromKernel        // the kernel's own packet, transmitted as it is
+	Kernel            // for the kernel behind the port: ARP, ping, BGP, SSH, ...
+	Handover          // owned by another worker
 
 	DropTruncated     // shorter than its headers say
 	DropMultiSegment  // frame in more than one buffer
@@ -63,7 +65,7 @@ const (
 	DropKernelLimit   // class limit of the kernel path reached
 	DropKernelRing    // ring to the kernel path full
 	DropHandoverRing  // ring to the other worker full
-	DropMartianLoop   // came back to us with our own source address
+	DropOwnSource     // came back to us with our own source address
 
 	NumVerdicts // how many there are
 )
@@ -76,7 +78,9 @@ var verdicts = [NumVerdicts]struct {
 }{
 	Pending:           {"pending", Undecided, "not decided yet"},
 	Forwarded:         {"forwarded", Transmitted, "rewritten for its flow and transmitted"},
-	Answered:          {"answered", Transmitted, "answered with an ICMP error of our own"},
+	AnsweredTTL:       {"answered-ttl", Transmitted, "TTL exhausted: answered with ICMP time exceeded"},
+	AnsweredTooBig:    {"answered-too-big", Transmitted, "larger than the next hop's MTU: answered with ICMP fragmentation needed"},
+	AnsweredNoBackend: {"answered-no-backend", Transmitted, "service has no backend to choose: answered with ICMP port unreachable"},
 	FromKernel:        {"from-kernel", Transmitted, "sent by the gateway's kernel through the port's twin"},
 	Kernel:            {"kernel", ToKernel, "given to the gateway's kernel: ARP, ping, routing protocols, SSH"},
 	Handover:          {"handover", HandedOver, "belongs to another worker"},
@@ -91,8 +95,7 @@ var verdicts = [NumVerdicts]struct {
 	DropFragment:      {"fragment", Dropped, "fragment addressed to a service: not reassembled yet"},
 	DropUnknownVLAN:   {"unknown-vlan", Dropped, "802.1Q tag that the port is not configured for"},
 	DropNoFlow:        {"no-flow", Dropped, "to a local address's port without a flow: late reply, or the flow has expired"},
-	DropNotSYN:        {"not-syn", Dropped, "TCP segment without a flow that does not open one"},
-	DropNoBackend:     {"no-backend", Dropped, "service has no backend with weight above 0"},
+	DropNoBackend:     {"no-backend", Dropped, "service has no backend to choose, and the answer not allowed or rate-limited"},
 	DropBackendGone:   {"backend-gone", Dropped, "flow's backend was removed"},
 	DropTableFull:     {"table-full", Dropped, "flow table is full: raise workers.flows"},
 	DropNoLocalPort:   {"no-local-port", Dropped, "all local ports towards the backend are in use: add local addresses"},
@@ -104,7 +107,7 @@ var verdicts = [NumVerdicts]struct {
 	DropKernelLimit:   {"kernel-limit", Dropped, "over the class limit of the kernel path"},
 	DropKernelRing:    {"kernel-ring-full", Dropped, "the kernel path does not keep up"},
 	DropHandoverRing:  {"handover-ring-full", Dropped, "the owning worker does not keep up"},
-	DropMartianLoop:   {"own-source", Dropped, "came in with one of our own addresses as source"},
+	DropOwnSource:     {"own-source", Dropped, "came in with one of our own addresses as source"},
 }
 
 // String is the verdict's name everywhere outside the code.

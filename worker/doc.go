@@ -1,0 +1,22 @@
+// Package worker is the fast path: one poll loop per core.
+//
+// A packet takes one walk, and every step is a loop over the whole burst, in a
+// file of its own:
+//
+//	receive.go   frames of one port into slots
+//	parse.go     validate once; hand to the kernel what is not TCP or UDP
+//	lookup.go    find flows, memory latencies overlapped
+//	miss.go      no flow: whose packet is it? schedule, create the flow
+//	rewrite.go   next hop, TTL, size, the mode's rewrite, counters
+//	transmit.go  out, to the kernel, or back to the pool; verdicts are counted
+//
+// Between bursts the worker sends what the kernel generated (kernel.go), takes
+// over packets from other workers (owner.go), expires flows (expire.go),
+// serves its mailbox (mailbox.go) and publishes counters (stats.go), each in
+// bounded slices.
+//
+// Runs on: the worker's own EAL lcore, locked to its thread. Owns: its flow
+// table, counters and transmit queue. Reads: the snapshot. Nothing here
+// allocates, locks or makes a system call per packet; control-plane goroutines
+// call only what is documented as safe for them (Stats, Mailbox).
+package worker

@@ -1,0 +1,26 @@
+package worker
+
+// receive takes a burst from a port through all stages.
+func (w *Worker) receive(port int) int {
+	n := w.cfg.Ports[port].Rx(w.queue, &w.in)
+	if n == 0 {
+		return 0
+	}
+	w.stats.received += uint64(n)
+	w.walk(n)
+	return n
+}
+
+// walk takes w.in[:n] through the stages.
+func (w *Worker) walk(n int) {
+	slots := w.slots[:n]
+	for i := range slots {
+		slots[i].buf = w.in[i]
+	}
+	w.removed = false
+	w.parse(slots)
+	w.lookup(slots)
+	w.miss(slots)
+	w.rewrite(slots)
+	w.transmit(slots)
+}

@@ -1,0 +1,142 @@
+package worker
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/sluice-lb/sluice/packet"
+	"github.com/sluice-lb/sluice/service"
+)
+
+// counters are the worker's own; nobody else reads them.
+type counters struct {
+	verdicts            [packet.NumVerdicts]uint64
+	received, generated uint64
+	created, expired    uint64
+	polls, busyPolls    uint64
+}
+
+// load is what a worker counts for a backend: one cache line.
+type load struct {
+	inPackets, inBytes   uint64
+	outPackets, outBytes uint64
+	flows                uint64
+	active, inactive     int32
+	dirty                bool
+	_                    [15]byte
+}
+
+// Stats is the published copy of a worker's counters: it writes them a few
+// times a second, anybody reads. Counters only grow, but for the gauges
+// Flows, Active and Inactive.
+type Stats struct {
+	Verdicts            [packet.NumVerdicts]atomic.Uint64
+	Received, Generated atomic.Uint64
+	Created, Expired    atomic.Uint64
+	Polls, BusyPolls    atomic.Uint64
+	Flows               atomic.Uint64
+	backends            []publishedLoad
+
+	// revision is the snapshot whose flows the backends' numbers include.
+	revision atomic.Uint64
+}
+
+type publishedLoad struct {
+	inPackets, inBytes   atomic.Uint64
+	outPackets, outBytes atomic.Uint64
+	flows                atomic.Uint64
+	active, inactive     atomic.Int32
+	_                    [16]byte
+}
+
+// Load is a backend's share of one worker.
+type Load struct {
+	Flows                uint64 // created
+	Active, Inactive     uint64 // now
+	InPackets, InBytes   uint64
+	OutPackets, OutBytes uint64
+}
+
+func (s *Stats) init(backends int) { s.backends = make([]publishedLoad, backends) }
+
+// Backend reads what was published of a backend.
+func (s *Stats) Backend(id service.BackendID) Load {
+	p := &s.backends[id]
+	return Load{
+		Flows: p.flows.Load(), Active: uint64(max(p.active.Load(), 0)), Inactive: uint64(max(p.inactive.Load(), 0)),
+		InPackets: p.inPackets.Load(), InBytes: p.inBytes.Load(),
+		OutPackets: p.outPackets.Load(), OutBytes: p.outBytes.Load(),
+	}
+}
+
+// Revision is the snapshot revision up to which the numbers of flows are
+// complete: all flows that the worker created from older snapshots are in them.
+func (s *Stats) Revision() uint64 { return s.revision.Load() }
+
+// Stats are the worker's published counters. Safe from any goroutine.
+func (w *Worker) Stats() *Stats { return &w.published }
+
+const (
+	publishEvery  = 50 * time.Millisecond
+	publishBudget = 64 // backends a poll
+)
+
+// touchLoad remembers that a backend's numbers have to be published.
+func (w *Worker) touchLoad(id service.BackendID, l *load) {
+	if !l.dirty {
+		l.dirty = true
+		w.dirty = append(w.dirty, id) // never beyond its capacity: one place a backend
+	}
+}
+
+// publish copies the counters for readers, a slice of backends at a time.
+func (w *Worker) publish(now time.Duration) {
+	if now-w.lastPublish < publishEvery {
+		return
+	}
+	w.publishLoads(publishBudget)
+	if len(w.dirty) > 0 {
+		return
+	}
+	w.lastPublish = now
+	w.publishCounters()
+	w.published.revision.Store(w.snap.Revision)
+}
+
+// publishAll leaves nothing unpublished.
+func (w *Worker) publishAll() {
+	w.publishLoads(len(w.dirty))
+	w.publishCounters()
+	w.published.revision.Store(w.snap.Revision)
+}
+
+func (w *Worker) publishLoads(budget int) {
+	n := min(budget, len(w.dirty))
+	rest := len(w.dirty) - n
+	for _, id := range w.dirty[rest:] {
+		l, p := &w.load[id], &w.published.backends[id]
+		l.dirty = false
+		p.inPackets.Store(l.inPackets)
+		p.inBytes.Store(l.inBytes)
+		p.outPackets.Store(l.outPackets)
+		p.outBytes.Store(l.outBytes)
+		p.flows.Store(l.flows)
+		p.active.Store(l.active)
+		p.inactive.Store(l.inactive)
+	}
+	w.dirty = w.dirty[:rest]
+}
+
+func (w *Worker) publishCounters() {
+	c, p := &w.stats, &w.published
+	for v := range c.verdicts {
+		p.Verdicts[v].Store(c.verdicts[v])
+	}
+	p.Received.Store(c.received)
+	p.Generated.Store(c.generated)
+	p.Created.Store(c.created)
+	p.Expired.Store(c.expired)
+	p.Polls.Store(c.polls)
+	p.BusyPolls.Store(c.busyPolls)
+	p.Flows.Store(uint64(w.table.Len()))
+}

@@ -1,0 +1,41 @@
+# Sluice: what can be done with this checkout. `make` alone lists it.
+#
+# On a fresh Debian 12 machine with Go, as root, `make demo` and `make test` need
+# nothing else: each does its own set-up through scripts/setup.sh.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo demo-stop test lint fuzz clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## curl and UDP through the gateway in every mode, in namespaces (KEEP=1: leave it running)
+	@scripts/setup.sh --root "make demo"
+	@scripts/build.sh
+	@KEEP=$(KEEP) scripts/demo.sh
+
+demo-stop: ## end demos that were left running with KEEP=1
+	@scripts/demo.sh stop
+
+test: ## lint, unit and property tests, race detector, end-to-end tests
+	@scripts/setup.sh --root "make test"
+	@scripts/build.sh
+	@scripts/test.sh
+
+lint: ## gofmt, go vet, staticcheck, shellcheck
+	@scripts/lint.sh
+
+build: ## build/sluiced and build/sluicectl
+	@scripts/setup.sh
+	@scripts/build.sh
+
+fuzz: ## every fuzz target for FUZZTIME each (default 60s)
+	@FUZZTIME=$(FUZZTIME) scripts/fuzz.sh
+
+setup: ## install the Debian packages that are missing, check Go and DPDK
+	@scripts/setup.sh
+
+clean: ## remove what was built, and labs whose owner is gone
+	@[[ $$EUID != 0 ]] || scripts/lab.sh sweep
+	rm -rf build

@@ -1,0 +1,80 @@
+# shellcheck shell=bash
+# What runs on the lab's real servers. Part of lab.sh.
+#
+# Each runs nginx on port 80, which answers every path with the server's name, and
+# serves random bytes at /1m.bin and /64m.bin, slowly (256 kB a second) below
+# /slow/; and test/echo on UDP port 7, which answers with the server's name and
+# the question. Logs, one line an exchange:
+#   http.log   CLIENT-ADDRESS SERVER-ADDRESS PATH STATUS
+#   udp.log    CLIENT-ADDRESS SERVER-ADDRESS QUESTION
+
+LAB_FILES=$BUILD/lab # made once, shared by all labs
+
+lab_servers() {
+	local host
+	lab_files
+	for host in rs1 rs2; do
+		mkdir -p "$LAB_DIR/$host/tmp"
+		lab_nginx_conf "$host" >"$LAB_DIR/$host/nginx.conf"
+		lab_spawn "$host-nginx" "$host" "$LAB_DIR/$host/nginx.out" \
+			nginx -p "$LAB_DIR/$host/" -c nginx.conf -e error.log -g 'daemon off;'
+		lab_spawn "$host-echo" "$host" "$LAB_DIR/$host/echo.out" \
+			"$BUILD/echo" serve --name "$host" --log "$LAB_DIR/$host/udp.log" --port 7
+	done
+	for host in rs1 rs2; do
+		lab_wait_listening "$host" "$host-nginx" -t 80 nginx.out
+		lab_wait_listening "$host" "$host-echo" -u 7 echo.out
+	done
+}
+
+lab_files() {
+	local name
+	mkdir -p "$LAB_FILES"
+	for name in 1 64; do
+		[[ ! -e $LAB_FILES/${name}m.bin ]] || continue
+		head -c "${name}M" /dev/urandom >"$LAB_FILES/${name}m.$$"
+		mv "$LAB_FILES/${name}m.$$" "$LAB_FILES/${name}m.bin"
+	done
+}
+
+lab_nginx_conf() { # host
+	cat <<-END
+		user root;
+		pid nginx.pid;
+		worker_processes 1;
+		events { worker_connections 4096; }
+		http {
+			log_format lab '\$remote_addr \$server_addr \$request_uri \$status';
+			access_log http.log lab;
+			default_type text/plain;
+			sendfile on;
+			keepalive_timeout 0;
+			client_body_temp_path tmp; proxy_temp_path tmp; fastcgi_temp_path tmp;
+			uwsgi_temp_path tmp; scgi_temp_path tmp;
+			server {
+				listen 80 backlog=4096;
+				listen [::]:80 backlog=4096;
+				location / { return 200 "$1\n"; }
+				location ~ ^/([0-9]+m\.bin)\$ { alias $LAB_FILES/\$1; }
+				location ~ ^/slow/([0-9]+m\.bin)\$ { alias $LAB_FILES/\$1; limit_rate 256k; }
+			}
+		}
+	END
+}
+
+# lab_wait_listening waits until a port has a socket; OUT says why if it never does.
+lab_wait_listening() { # host name -t|-u port out
+	local i
+	for ((i = 0; i < 200; i++)); do
+		[[ -n $(lab_exec "$1" ss -Hln "$3" "sport = $4") ]] && return
+		lab_alive "$2" || break
+		sleep 0.05
+	done
+	cat "$LAB_DIR/$1/$5" "$LAB_DIR/$1/error.log" >&2 || true
+	die "lab $LAB_ID: $2: does not listen on port $4: see above"
+}
+
+# lab_count prints how many lines of a server's log match.
+lab_count() { # host http|udp regex
+	grep -cE "$3" "$LAB_DIR/$1/$2.log" 2>/dev/null || true
+}

@@ -1,0 +1,50 @@
+package main
+
+import (
+	"bytes"
+	"net"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// Whoever asks 127.0.0.2 hears from 127.0.0.2, or a connected socket would not
+// hear it; for IPv6 there is only one loopback address.
+func TestAnswersFromAddressAsked(t *testing.T) {
+	for _, c := range []struct{ family, asked string }{{"udp4", "127.0.0.2"}, {"udp6", "::1"}} {
+		t.Run(c.family, func(t *testing.T) {
+			var log bytes.Buffer
+			s, err := listen(c.family, 0, "rs1", &log)
+			require.NoError(t, err)
+			done := make(chan error)
+			go func() { done <- s.serve() }()
+
+			port := uint16(s.conn.LocalAddr().(*net.UDPAddr).Port)
+			to := netip.AddrPortFrom(netip.MustParseAddr(c.asked), port)
+			sum := newTally(3)
+			for range 3 {
+				sum.add(exchange(to, "hello", 5*time.Second, 1))
+			}
+			s.conn.Close()
+			<-done
+			assert.NoError(t, sum.verdict())
+			assert.Equal(t, "3/3 rs1=3 retries=0", sum.String())
+			assert.Equal(t, 3, bytes.Count(log.Bytes(), []byte(c.asked+" hello\n")))
+		})
+	}
+}
+
+func TestAskWithoutServer(t *testing.T) {
+	unused, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	require.NoError(t, err)
+	to := unused.LocalAddr().(*net.UDPAddr).AddrPort()
+	unused.Close()
+
+	sum := newTally(1)
+	sum.add(exchange(to, "hello", 50*time.Millisecond, 2))
+	assert.Error(t, sum.verdict())
+	assert.Equal(t, "0/1 retries=1", sum.String())
+}

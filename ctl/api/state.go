@@ -56,7 +56,8 @@ type Worker struct {
 	FlowsNew     uint64  `json:"flows_created"`
 	FlowsExpired uint64  `json:"flows_expired"`
 	Polls        uint64  `json:"polls"`
-	Busy         float64 `json:"busy" doc:"Share of polls that found packets since the last publication, 0 to 1."`
+	BusyPolls    uint64  `json:"busy_polls" doc:"Rounds that moved packets."`
+	Busy         float64 `json:"busy" doc:"Share of busy polls in the last second, 0 to 1."`
 }
 
 // Verdict is how many packets ended one way.
@@ -114,4 +115,25 @@ type Flow struct {
 	InBytes    uint64 `json:"in_bytes"`
 	OutPackets uint64 `json:"out_packets"`
 	OutBytes   uint64 `json:"out_bytes"`
+}
+
+// PortList is all ports.
+type PortList struct {
+	Ports []Port `json:"ports" nullable:"false"`
+}
+
+// WorkerList is all workers.
+type WorkerList struct {
+	Workers []Worker `json:"workers" nullable:"false"`
+}
+
+// VerdictList is all verdicts, in the order of the walk, those never seen
+// included.
+type VerdictList struct {
+	Verdicts []Verdict `json:"verdicts" nullable:"false"`
+}
+
+// CounterList is the traffic of services.
+type CounterList struct {
+	Services []ServiceCounters `json:"services" nullable:"false"`
 }

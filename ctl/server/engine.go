@@ -1,0 +1,32 @@
+package server
+
+import (
+	"context"
+
+	"github.com/sluice-lb/sluice/ctl/api"
+)
+
+// Engine is what the control socket shows and changes. All methods are called
+// from many goroutines at once, and what they return is not written to.
+// Errors that are (or wrap) *api.Error or api.Errors reach the client with
+// their kind; any other counts as internal.
+type Engine interface {
+	Status() api.Status
+	Ports() []api.Port
+	Workers() []api.Worker
+	Verdicts() []api.Verdict
+	Counters() []api.ServiceCounters
+
+	// Services returns all services, canonical, at one revision.
+	Services() api.ServiceList
+
+	// Change applies a change as a whole or not at all, see api.Change.Apply,
+	// and returns the revision at which it is in force.
+	Change(ctx context.Context, c api.Change) (revision uint64, err error)
+
+	// Flows calls emit for every flow that filter lets pass; Limit is the
+	// server's to keep. emit blocks while the client reads slowly, so nothing
+	// must be held meanwhile that others wait for. When emit or ctx reports an
+	// error, Flows returns it without calling emit again.
+	Flows(ctx context.Context, filter api.FlowFilter, emit func(api.Flow) error) error
+}

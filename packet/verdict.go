@@ -52,7 +52,6 @@ const (
 	DropFragment      // fragment addressed to a service
 	DropUnknownVLAN   // 802.1Q tag that no port is configured for
 	DropNoFlow        // for a local address's pool port, without a flow
-	DropNotSYN        // TCP without a flow that is no SYN, to a service whose flows we do not know
 	DropNoBackend     // service has no backend to choose
 	DropBackendGone   // flow of a removed backend
 	DropTableFull     // no room for a new flow

@@ -35,7 +35,8 @@ type Gate struct {
 // It returns Pending for a TCP or UDP packet (or a fragment of one) that may
 // belong to a flow, Kernel with p.Class, or the reason to drop. The lengths of
 // the Ethernet payload beyond the IP packet are padding. L4 checksums are not
-// looked at: the ends verify them, and wrong ones must stay wrong.
+// looked at: the ends verify them, and wrong ones must stay wrong. A frame has at
+// most 65535 bytes, as a Buf has.
 func Parse(frame []byte, g *Gate, p *Parsed) Verdict {
 	*p = Parsed{Class: ClassOther}
 	if len(frame) < EthernetLen {
@@ -111,6 +112,7 @@ func (p *Parsed) fragment() Verdict {
 	if p.Proto == ProtoTCP || p.Proto == ProtoUDP {
 		return Pending
 	}
+	p.Class = classOfProto(p.Proto)
 	return Kernel
 }
 

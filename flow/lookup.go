@@ -1,8 +1,5 @@
 package flow
 
-// Burst is the most packets that one prefetch covers.
-const Burst = 64
-
 // Hash is the table's hash of a tuple, different in every table and process.
 func (t *Table) Hash(k Tuple4) uint64 { return t.keys.hash4(k) }
 

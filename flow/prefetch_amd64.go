@@ -1,20 +1,24 @@
 package flow
 
-import "unsafe"
+import (
+	"unsafe"
+
+	"github.com/sluice-lb/sluice/packet"
+)
 
 // PrefetchBuckets starts to load the home buckets of the first n hashes.
-func (t *Table) PrefetchBuckets(hashes *[Burst]uint64, n int) {
-	prefetchBuckets(unsafe.Pointer(unsafe.SliceData(t.index.buckets)), t.index.homes, hashes, min(n, Burst))
+func (t *Table) PrefetchBuckets(hashes *[packet.BurstSize]uint64, n int) {
+	prefetchBuckets(unsafe.Pointer(unsafe.SliceData(t.index.buckets)), t.index.homes, hashes, min(n, packet.BurstSize))
 }
 
 // PrefetchEntries starts to load the entries of the first n refs, hot and cold.
 // A ref of 0 does no harm.
-func (t *Table) PrefetchEntries(refs *[Burst]Ref, n int) {
-	prefetchEntries(unsafe.Pointer(unsafe.SliceData(t.hot)), unsafe.Pointer(unsafe.SliceData(t.cold)), refs, min(n, Burst))
+func (t *Table) PrefetchEntries(refs *[packet.BurstSize]Ref, n int) {
+	prefetchEntries(unsafe.Pointer(unsafe.SliceData(t.hot)), unsafe.Pointer(unsafe.SliceData(t.cold)), refs, min(n, packet.BurstSize))
 }
 
 //go:noescape
-func prefetchBuckets(buckets unsafe.Pointer, homes uint64, hashes *[Burst]uint64, n int)
+func prefetchBuckets(buckets unsafe.Pointer, homes uint64, hashes *[packet.BurstSize]uint64, n int)
 
 //go:noescape
-func prefetchEntries(hot, cold unsafe.Pointer, refs *[Burst]Ref, n int)
+func prefetchEntries(hot, cold unsafe.Pointer, refs *[packet.BurstSize]Ref, n int)

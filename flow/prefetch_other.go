@@ -2,11 +2,13 @@
 
 package flow
 
+import "github.com/sluice-lb/sluice/packet"
+
 // PrefetchBuckets loads the home buckets of the first n hashes. The loads do
 // not depend on each other, so that their misses overlap.
-func (t *Table) PrefetchBuckets(hashes *[Burst]uint64, n int) {
+func (t *Table) PrefetchBuckets(hashes *[packet.BurstSize]uint64, n int) {
 	var sum uint64
-	for _, hash := range hashes[:min(n, Burst)] {
+	for _, hash := range hashes[:min(n, packet.BurstSize)] {
 		sum += t.index.buckets[t.index.home(hash)].tags[0]
 	}
 	keep(sum)
@@ -14,9 +16,9 @@ func (t *Table) PrefetchBuckets(hashes *[Burst]uint64, n int) {
 
 // PrefetchEntries loads the entries of the first n refs, hot and cold. A ref of
 // 0 does no harm.
-func (t *Table) PrefetchEntries(refs *[Burst]Ref, n int) {
+func (t *Table) PrefetchEntries(refs *[packet.BurstSize]Ref, n int) {
 	var sum uint64
-	for _, ref := range refs[:min(n, Burst)] {
+	for _, ref := range refs[:min(n, packet.BurstSize)] {
 		sum += t.hot[ref.Index()].ReqAddrs + t.cold[ref.Index()].InPackets
 	}
 	keep(sum)

@@ -52,9 +52,6 @@ func (s State) Active() bool {
 	return s == StateEstablished || s == StateSynReceived || s == StateSynSent
 }
 
-// Over says whether a SYN on the flow's tuple begins a new connection.
-func (s State) Over() bool { return s == StateTimeWait || s == StateClose }
-
 // Timeouts says after how much silence a flow in each state ends.
 type Timeouts [NumStates]time.Duration
 

@@ -1,12 +1,6 @@
 package flow
 
-// Bits of byte 13 of the TCP header (RFC 9293 section 3.1).
-const (
-	tcpFIN = 1 << 0
-	tcpSYN = 1 << 1
-	tcpRST = 1 << 2
-	tcpACK = 1 << 4
-)
+import "github.com/sluice-lb/sluice/packet"
 
 // NextTCP is the state of a TCP flow after a segment with these flags (byte 13
 // of the TCP header) in direction dir. requestOnly: replies bypass the gateway
@@ -18,13 +12,13 @@ const (
 // and does not know whether they arrive.
 func NextTCP(state State, dir Dir, requestOnly bool, flags uint8) State {
 	switch {
-	case flags&tcpRST != 0:
+	case flags&packet.RST != 0:
 		return onRST(state, dir)
-	case flags&tcpSYN != 0:
+	case flags&packet.SYN != 0:
 		return onSYN(state, dir)
-	case flags&tcpFIN != 0:
+	case flags&packet.FIN != 0:
 		return onFIN(state, dir, requestOnly)
-	case flags&tcpACK != 0:
+	case flags&packet.ACK != 0:
 		return onACK(state, dir)
 	}
 	return StateClose

@@ -57,6 +57,27 @@ type Load struct {
 	OutPackets, OutBytes uint64
 }
 
+// Add adds another worker's share.
+func (l *Load) Add(other Load) {
+	l.Flows += other.Flows
+	l.Active += other.Active
+	l.Inactive += other.Inactive
+	l.InPackets += other.InPackets
+	l.InBytes += other.InBytes
+	l.OutPackets += other.OutPackets
+	l.OutBytes += other.OutBytes
+}
+
+// Since is what was counted after base; the gauges are as they are now.
+func (l Load) Since(base Load) Load {
+	l.Flows -= base.Flows
+	l.InPackets -= base.InPackets
+	l.InBytes -= base.InBytes
+	l.OutPackets -= base.OutPackets
+	l.OutBytes -= base.OutBytes
+	return l
+}
+
 func (s *Stats) init(backends int) { s.backends = make([]publishedLoad, backends) }
 
 // Backend reads what was published of a backend.

@@ -107,6 +107,9 @@ func New(cfg Config) *Worker {
 	return w
 }
 
+// ID is the worker's number. Safe from any goroutine.
+func (w *Worker) ID() int { return w.id }
+
 // Run polls until stop is set, then publishes for the last time.
 func (w *Worker) Run(stop *atomic.Bool) {
 	for !stop.Load() {

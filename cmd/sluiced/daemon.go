@@ -1,0 +1,267 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	sd "github.com/coreos/go-systemd/v22/daemon"
+
+	"github.com/sluice-lb/sluice/ctl/api"
+	"github.com/sluice-lb/sluice/ctl/build"
+	"github.com/sluice-lb/sluice/ctl/config"
+	"github.com/sluice-lb/sluice/ctl/kernel"
+	"github.com/sluice-lb/sluice/ctl/metrics"
+	"github.com/sluice-lb/sluice/ctl/server"
+	"github.com/sluice-lb/sluice/dpdk"
+	"github.com/sluice-lb/sluice/service"
+)
+
+// shutdownTime is how long clients of the control socket may take to finish.
+const shutdownTime = 2 * time.Second
+
+// daemon is everything that runs. Its parts start in the order of the fields
+// and stop in the reverse order.
+type daemon struct {
+	config  *config.Config
+	log     *slog.Logger
+	sockets []net.Listener // the control socket, and /metrics if configured
+	plane   *dataplane
+	path    *kernel.Path
+	engine  *engine
+	servers sync.WaitGroup
+	server  *server.Server
+	metrics *http.Server
+	failed  chan error // a server that ended by itself
+}
+
+// run starts the daemon, waits for ctx or a failure, and stops it.
+func run(ctx context.Context, c *config.Config) error {
+	d := &daemon{config: c, log: newLog(c.Log), failed: make(chan error, 2)}
+	err := d.start()
+	if err == nil {
+		d.log.Info("ready", "version", version(), "ports", len(c.Ports), "workers", len(c.Workers.Cores),
+			"services", len(c.Services), "socket", c.Control.Socket)
+		notify(d.log, sd.SdNotifyReady)
+		err = d.wait(ctx)
+		notify(d.log, sd.SdNotifyStopping)
+	}
+	err = errors.Join(err, d.stop())
+	if err == nil {
+		d.log.Info("stopped, nothing left behind")
+	}
+	return err
+}
+
+// start brings everything up. After an error stop undoes what was done.
+func (d *daemon) start() error {
+	// Workers spin on a processor each; the rest of Go must not wait for them.
+	runtime.GOMAXPROCS(len(d.config.Workers.Cores) + max(1, runtime.NumCPU()-len(d.config.Workers.Cores)))
+	if err := os.MkdirAll(d.config.RunDir, 0o750); err != nil {
+		return fmt.Errorf("run_dir: %w: start as root, or give the daemon's user a directory of its own", err)
+	}
+	if err := d.listen(); err != nil {
+		return err
+	}
+	if err := dpdk.SweepStale(prefixOf(d.config)); err != nil {
+		return err
+	}
+	var err error
+	if d.plane, err = openDataplane(d.config); err != nil {
+		return err
+	}
+	if err := d.openPath(); err != nil {
+		return err
+	}
+	d.engine = newEngine(d)
+	if _, err := d.engine.Change(context.Background(), api.Change{Edit: api.ReplaceServices{Services: d.config.Services}}); err != nil {
+		return fmt.Errorf("services: %w", err)
+	}
+	if err := d.path.Start(); err != nil {
+		return err
+	}
+	d.plane.start()
+	d.engine.startUpkeep()
+	d.serve()
+	return nil
+}
+
+// listen opens the sockets first: they tell whether another daemon lives.
+func (d *daemon) listen() error {
+	c := d.config
+	mode, _ := strconv.ParseUint(c.Control.Mode, 8, 32) // validated
+	control, err := server.Listen(c.Control.Socket, fs.FileMode(mode), c.Control.Group)
+	if err != nil {
+		return err
+	}
+	d.sockets = append(d.sockets, control)
+	if c.Metrics.Listen == "" {
+		return nil
+	}
+	scrape, err := net.Listen("tcp", c.Metrics.Listen)
+	if err != nil {
+		return fmt.Errorf("metrics.listen: %w: choose another address, or leave it empty", err)
+	}
+	d.sockets = append(d.sockets, scrape)
+	return nil
+}
+
+func (d *daemon) openPath() (err error) {
+	specs := make([]kernel.PortSpec, len(d.config.Ports))
+	for i, p := range d.config.Ports {
+		specs[i] = kernel.PortSpec{
+			Name: p.Name, Index: i, MAC: d.plane.ports[i].Info().MAC, MTU: p.MTU, TwinName: p.Twin,
+			Device: kernelInterface(p.Device), Addresses: p.Addresses, Routes: routes(p.Routes),
+		}
+	}
+	c := kernel.Config{StateFile: filepath.Join(d.config.RunDir, "undo.json"), Keep: d.config.Kernel.KeepTwins}
+	d.path, err = kernel.Open(c, specs, d.plane.pool, d.plane.rings, d.plane.hops, d.publishNet, d.log)
+	return err
+}
+
+func (d *daemon) publishNet(net *service.Net) {
+	_ = d.plane.store.Update(func(s *service.Snapshot) (*service.Snapshot, error) { return s.WithNet(net), nil })
+}
+
+func (d *daemon) serve() {
+	handler := metrics.Handler(d.engine)
+	d.server = server.New(d.engine, server.Options{Version: version(), Metrics: handler, Log: d.log})
+	d.servers.Go(func() { d.report(d.server.Serve(d.sockets[0])) })
+	if len(d.sockets) > 1 {
+		mux := http.NewServeMux()
+		mux.Handle("GET /metrics", handler)
+		d.metrics = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 30 * time.Second}
+		d.servers.Go(func() { d.report(d.metrics.Serve(d.sockets[1])) })
+	}
+}
+
+func (d *daemon) report(err error) {
+	if err != nil && !errors.Is(err, http.ErrServerClosed) {
+		d.failed <- fmt.Errorf("serve: %w", err)
+	}
+}
+
+// wait returns nil when ctx ends, or what went wrong: a worker that panics ends
+// the process.
+func (d *daemon) wait(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-d.failed:
+		return err
+	case err := <-d.plane.ended:
+		d.plane.running--
+		if err == nil {
+			err = errors.New("a worker ended without being told: a bug in Sluice: report it")
+		}
+		return err
+	}
+}
+
+// stop takes down what start brought up, whatever fails on the way.
+func (d *daemon) stop() (err error) {
+	if d.server != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), shutdownTime)
+		defer cancel()
+		err = errors.Join(err, d.server.Shutdown(ctx))
+		if d.metrics != nil {
+			err = errors.Join(err, d.metrics.Shutdown(ctx))
+		}
+		d.servers.Wait()
+	}
+	if d.engine != nil {
+		d.engine.stopUpkeep()
+	}
+	if d.plane != nil {
+		err = errors.Join(err, d.plane.halt())
+	}
+	if d.path != nil {
+		err = errors.Join(err, d.path.Close())
+	}
+	if d.plane != nil {
+		err = errors.Join(err, d.plane.close())
+	}
+	for _, s := range d.sockets {
+		if e := s.Close(); e != nil && !errors.Is(e, net.ErrClosed) {
+			err = errors.Join(err, e)
+		}
+	}
+	_ = os.Remove(d.config.RunDir) // fails, rightly, while there is something else in it
+	return err
+}
+
+// prefixOf names the EAL's files. It follows from the run directory, so that
+// the next start finds what a killed run has left.
+func prefixOf(c *config.Config) string {
+	if c.EAL.Prefix != "" {
+		return c.EAL.Prefix
+	}
+	h := fnv.New64a()
+	h.Write([]byte(c.RunDir))
+	return fmt.Sprintf("sluice-%x", h.Sum64())
+}
+
+// kernelInterface is the interface behind a device that only sees copies of its
+// frames; "" for all others.
+func kernelInterface(device string) string {
+	driver, args, _ := strings.Cut(device, ",")
+	if !strings.HasPrefix(driver, "net_af_packet") {
+		return ""
+	}
+	for arg := range strings.SplitSeq(args, ",") {
+		if name, ok := strings.CutPrefix(arg, "iface="); ok {
+			return name
+		}
+	}
+	return ""
+}
+
+func routes(in []config.Route) []kernel.RouteSpec {
+	out := make([]kernel.RouteSpec, len(in))
+	for i, r := range in {
+		out[i] = kernel.RouteSpec{To: r.To, Via: r.Via}
+	}
+	return out
+}
+
+// checkServices finds out what the daemon would say of the services in c.
+func checkServices(c *config.Config) error {
+	store := service.NewStore(1, new(service.NextHops))
+	builder := build.New(store, build.Limits{Services: c.Limits.Services, Backends: c.Limits.Backends}, noFlows{})
+	_, err := builder.ReplaceAll(c.Services, nil)
+	return err
+}
+
+// noFlows is the usage of a daemon that does not run.
+type noFlows struct{}
+
+func (noFlows) Revision() uint64               { return 0 }
+func (noFlows) Flows(service.BackendID) uint64 { return 0 }
+
+func notify(log *slog.Logger, state string) {
+	if _, err := sd.SdNotify(false, state); err != nil {
+		log.Warn("tell the service manager", "error", err)
+	}
+}
+
+func newLog(c config.Log) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(c.Level)) // validated
+	o := &slog.HandlerOptions{Level: level}
+	if c.Format == "json" {
+		return slog.New(slog.NewJSONHandler(os.Stderr, o))
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, o))
+}

@@ -1,0 +1,165 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sluice-lb/sluice/ctl/api"
+	"github.com/sluice-lb/sluice/ctl/build"
+	"github.com/sluice-lb/sluice/ctl/kernel"
+	"github.com/sluice-lb/sluice/dpdk"
+	"github.com/sluice-lb/sluice/packet"
+	"github.com/sluice-lb/sluice/service"
+	"github.com/sluice-lb/sluice/worker"
+)
+
+// engine implements server.Engine: what the control socket shows and changes,
+// and, for metrics, metrics.Source. It reads published counters only.
+type engine struct {
+	*daemon
+	builder *build.Builder
+	started time.Time
+	busy    []atomic.Uint64 // per worker: share of busy polls in the last second, in 1/1000
+
+	mu       sync.Mutex                        // guards what follows
+	baseline map[service.BackendID]worker.Load // counters that an id had when it was given back
+
+	done   chan struct{}
+	upkeep sync.WaitGroup
+}
+
+func newEngine(d *daemon) *engine {
+	e := &engine{daemon: d, started: time.Now(), busy: make([]atomic.Uint64, len(d.plane.workers)),
+		baseline: map[service.BackendID]worker.Load{}, done: make(chan struct{})}
+	limits := build.Limits{Services: d.config.Limits.Services, Backends: d.config.Limits.Backends}
+	e.builder = build.New(d.plane.store, limits, usage{e})
+	return e
+}
+
+// Change makes a change of the services, and tells the kernel path which
+// addresses to answer for and which hosts to keep resolved.
+func (e *engine) Change(_ context.Context, c api.Change) (uint64, error) {
+	revision, err := e.builder.Apply(c)
+	if err != nil {
+		return revision, err
+	}
+	e.path.SetBackends(e.builder.Backends())
+	if err := e.path.SetAddresses(e.builder.Addresses()); err != nil {
+		return revision, fmt.Errorf("the change is in force, but not all addresses are: %w", err)
+	}
+	e.log.Info("changed", "what", fmt.Sprint(c.Edit), "revision", revision)
+	return revision, nil
+}
+
+// Services lists the configuration.
+func (e *engine) Services() api.ServiceList { return e.builder.Services() }
+
+// Status is the daemon at a glance.
+func (e *engine) Status() api.Status {
+	list := e.builder.Services()
+	s := api.Status{
+		Version: version(), DPDK: dpdk.Version(), PID: os.Getpid(), Started: e.started,
+		Revision: list.Revision, Services: len(list.Services), Workers: len(e.plane.workers),
+		Mbufs: e.plane.pool.Size(), MbufsInUse: e.plane.pool.InUse(), Hugepages: e.plane.eal.HasHugepages(),
+	}
+	for _, svc := range list.Services {
+		s.Backends += len(svc.Backends)
+	}
+	for _, w := range e.Workers() {
+		s.Flows += w.Flows
+		s.FlowsMax += w.FlowsMax
+	}
+	return s
+}
+
+// Workers shows every worker's side of the invariant.
+func (e *engine) Workers() []api.Worker {
+	out := make([]api.Worker, len(e.plane.workers))
+	for i, w := range e.plane.workers {
+		s := w.Stats()
+		out[i] = api.Worker{
+			ID: i, Core: e.config.Workers.Cores[i],
+			Received: s.Received.Load(), Generated: s.Generated.Load(),
+			Flows: s.Flows.Load(), FlowsMax: uint64(e.plane.tables[i].Cap()),
+			FlowsNew: s.Created.Load(), FlowsExpired: s.Expired.Load(),
+			Polls: s.Polls.Load(), BusyPolls: s.BusyPolls.Load(), Busy: float64(e.busy[i].Load()) / 1000,
+		}
+		for v := packet.Verdict(0); v < packet.NumVerdicts; v++ {
+			*outcome(&out[i], v) += s.Verdicts[v].Load()
+		}
+	}
+	return out
+}
+
+// outcome is the worker's sum that a verdict belongs to.
+func outcome(w *api.Worker, v packet.Verdict) *uint64 {
+	switch v.Outcome() {
+	case packet.Transmitted:
+		return &w.Transmitted
+	case packet.ToKernel:
+		return &w.ToKernel
+	case packet.HandedOver:
+		return &w.HandedOver
+	}
+	return &w.Dropped
+}
+
+// Verdicts says how packets ended.
+func (e *engine) Verdicts() []api.Verdict {
+	out := make([]api.Verdict, 0, packet.NumVerdicts)
+	for v := packet.Pending + 1; v < packet.NumVerdicts; v++ {
+		row := api.Verdict{Name: v.String(), Outcome: v.Outcome().String(), Help: v.Help()}
+		for _, w := range e.plane.workers {
+			n := w.Stats().Verdicts[v].Load()
+			row.Workers = append(row.Workers, n)
+			row.Packets += n
+		}
+		out = append(out, row)
+	}
+	return out
+}
+
+// Ports shows the devices and their twins.
+func (e *engine) Ports() []api.Port {
+	twins := map[int]kernel.TwinCounters{}
+	for _, t := range e.path.Counters().Twins {
+		twins[t.Port] = t
+	}
+	out := make([]api.Port, len(e.plane.ports))
+	for i, p := range e.plane.ports {
+		info, link := p.Info(), "down"
+		if p.LinkUp() {
+			link = "up"
+		}
+		out[i] = api.Port{
+			Name: info.Name, Device: info.Device, Driver: info.Driver, MAC: net.HardwareAddr(info.MAC[:]).String(),
+			MTU: info.MTU, Link: link, Queues: info.Queues, Twin: twins[i].Name,
+			ToKernel: twins[i].ToKernel, FromKernel: twins[i].FromKernel,
+		}
+		stats, err := p.Stats()
+		if err != nil {
+			e.log.Warn("read port counters", "port", info.Name, "error", err)
+			continue
+		}
+		out[i].RxPackets, out[i].TxPackets = stats.RxPackets, stats.TxPackets
+		out[i].RxBytes, out[i].TxBytes = stats.RxBytes, stats.TxBytes
+		out[i].RxMissed, out[i].RxErrors = stats.RxMissed, stats.RxErrors
+		out[i].TxErrors, out[i].RxNoBuf = stats.TxErrors, stats.RxNoBuf
+	}
+	return out
+}
+
+// Flows lists the flows of all workers, a worker at a time.
+func (e *engine) Flows(ctx context.Context, filter api.FlowFilter, emit func(api.Flow) error) error {
+	for _, w := range e.plane.workers {
+		if err := e.workerFlows(ctx, w, filter, emit); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,103 @@
+// Command sluiced is the daemon: it wires configuration, DPDK, the kernel path,
+// workers and the control socket together, and takes them apart again.
+//
+//	main.go      the command line
+//	daemon.go    start and stop, in order
+//	dataplane.go ports, pool, workers
+//	engine.go    what the control socket shows and changes
+//	flows.go     listing of flows
+//	upkeep.go    what has to be looked at every now and then
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sluice-lb/sluice/ctl/config"
+	"github.com/sluice-lb/sluice/dpdk"
+)
+
+const defaultConfig = "/etc/sluice/sluice.yaml"
+
+func main() {
+	if err := command().Execute(); err != nil {
+		fmt.Fprintln(os.Stderr, "sluiced:", err)
+		os.Exit(1)
+	}
+}
+
+func command() *cobra.Command {
+	var file string
+	root := &cobra.Command{
+		Use:   "sluiced",
+		Short: "Layer-4 load balancer on DPDK",
+		Long: "sluiced forwards TCP and UDP to real servers through DPDK, as its configuration file\n" +
+			"says and sluicectl changes it. Every key of the file can be overridden by the environment\n" +
+			"(SLUICE_WORKERS_FLOWS for workers.flows) and many by a flag (--workers-flows).",
+		Example: "  sluiced --config /etc/sluice/sluice.yaml\n" +
+			"  sluiced --config sluice.yaml --log-level debug\n" +
+			"  sluiced check sluice.yaml",
+		Args:          cobra.NoArgs,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Version:       version() + ", DPDK " + dpdk.Version(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := config.Load(file, cmd.Flags())
+			if err != nil {
+				return err
+			}
+			ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+			defer stop()
+			return run(ctx, c)
+		},
+	}
+	root.PersistentFlags().StringVar(&file, "config", defaultConfig, "configuration file")
+	config.AddFlags(root.Flags())
+	root.AddCommand(checkCommand())
+	return root
+}
+
+func checkCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "check FILE",
+		Short:   "Check a configuration file and say what is wrong with it",
+		Long:    "check reads a configuration file as the daemon would, services included, and starts nothing.\nIt needs no root.",
+		Example: "  sluiced check /etc/sluice/sluice.yaml",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := config.Load(args[0], nil)
+			if err != nil {
+				return err
+			}
+			if err := checkServices(c); err != nil {
+				return fmt.Errorf("%s: %w", args[0], err)
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%s: good: %d ports, %d workers, %d services\n",
+				args[0], len(c.Ports), len(c.Workers.Cores), len(c.Services))
+			return nil
+		},
+	}
+}
+
+// version is what the build recorded: a release's tag or a commit.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	if info.Main.Version != "" && info.Main.Version != "(devel)" {
+		return info.Main.Version
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
+			return s.Value[:12]
+		}
+	}
+	return "devel"
+}

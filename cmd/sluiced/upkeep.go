@@ -1,0 +1,90 @@
+package main
+
+import (
+	"net/netip"
+	"time"
+)
+
+const (
+	resolveEvery = 5 * time.Millisecond // how long a packet's next hop waits to be asked for
+	lookEvery    = time.Second
+)
+
+// startUpkeep looks after what changes without being asked for.
+func (e *engine) startUpkeep() {
+	e.upkeep.Go(func() { e.every(resolveEvery, e.resolveWanted) })
+	e.upkeep.Go(func() { e.every(lookEvery, e.look()) })
+}
+
+// stopUpkeep ends that.
+func (e *engine) stopUpkeep() {
+	close(e.done)
+	e.upkeep.Wait()
+}
+
+func (e *engine) every(interval time.Duration, do func()) {
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-e.done:
+			return
+		case <-tick.C:
+			do()
+		}
+	}
+}
+
+// resolveWanted passes on which neighbors workers are missing.
+func (e *engine) resolveWanted() {
+	for _, w := range e.plane.workers {
+		for addr, ok := w.Wanted(); ok; addr, ok = w.Wanted() {
+			e.path.Resolve(netip.AddrFrom16(addr).Unmap())
+		}
+	}
+}
+
+// look returns what is done every second: give ids back, let twins follow their
+// ports' carriers, measure how busy workers are.
+func (e *engine) look() func() {
+	up := make([]bool, len(e.plane.ports)) // twins start without carrier
+	last := make([][2]uint64, len(e.plane.workers))
+	follow := func() {
+		for i, p := range e.plane.ports {
+			if now := p.LinkUp(); now != up[i] {
+				up[i] = now
+				e.linkChanged(i, now)
+			}
+		}
+	}
+	follow()
+	return func() {
+		follow()
+		e.collect()
+		for i, w := range e.plane.workers {
+			now := [2]uint64{w.Stats().Polls.Load(), w.Stats().BusyPolls.Load()}
+			if polls := now[0] - last[i][0]; polls > 0 {
+				e.busy[i].Store(1000 * (now[1] - last[i][1]) / polls)
+			}
+			last[i] = now
+		}
+	}
+}
+
+func (e *engine) linkChanged(port int, up bool) {
+	e.log.Info("link", "port", e.config.Ports[port].Name, "up", up)
+	if err := e.path.LinkChanged(port, up); err != nil {
+		e.log.Error("let the twin follow", "port", e.config.Ports[port].Name, "error", err)
+	}
+}
+
+// collect gives back the ids of removed backends that no flow remembers; what
+// they have counted is not the next one's.
+func (e *engine) collect() {
+	for _, id := range e.builder.Collect() {
+		base := e.rawLoad(id)
+		e.mu.Lock()
+		e.baseline[id] = base
+		e.mu.Unlock()
+	}
+}

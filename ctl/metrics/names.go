@@ -1,0 +1,54 @@
+package metrics
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// series is one metric: its description and type.
+type series struct {
+	desc *prometheus.Desc
+	kind prometheus.ValueType
+}
+
+func counter(name, help string, labels ...string) series {
+	return series{prometheus.NewDesc("sluice_"+name, help, labels, nil), prometheus.CounterValue}
+}
+
+func gauge(name, help string, labels ...string) series {
+	return series{prometheus.NewDesc("sluice_"+name, help, labels, nil), prometheus.GaugeValue}
+}
+
+func (s series) send(out chan<- prometheus.Metric, value uint64, labels ...string) {
+	out <- prometheus.MustNewConstMetric(s.desc, s.kind, float64(value), labels...)
+}
+
+var (
+	info       = gauge("build_info", "Always 1; what runs.", "version", "dpdk")
+	revision   = gauge("config_revision", "Configuration changes so far.")
+	flowsMax   = gauge("flows_max", "Flows that fit into the tables of all workers.")
+	mbufs      = gauge("mbufs", "Packet buffers in the pool.")
+	mbufsInUse = gauge("mbufs_in_use", "Packet buffers out of the pool, receive rings included.")
+
+	verdictPackets = counter("packets_total", "Packets by how they ended.", "worker", "verdict", "outcome")
+	received       = counter("worker_received_packets_total", "Packets from ports and other workers.", "worker")
+	generated      = counter("worker_generated_packets_total", "Packets from the gateway's kernel.", "worker")
+	flows          = gauge("worker_flows", "Flows in the worker's table.", "worker")
+	flowsCreated   = counter("worker_flows_created_total", "Flows created.", "worker")
+	flowsExpired   = counter("worker_flows_expired_total", "Flows ended by their time-out.", "worker")
+	polls          = counter("worker_polls_total", "Rounds of the poll loop.", "worker")
+	busyPolls      = counter("worker_busy_polls_total", "Rounds that moved packets.", "worker")
+
+	portUp         = gauge("port_up", "1 when the port has a carrier.", "port")
+	portRxPackets  = counter("port_receive_packets_total", "Packets received by the device.", "port")
+	portTxPackets  = counter("port_transmit_packets_total", "Packets transmitted by the device.", "port")
+	portRxBytes    = counter("port_receive_bytes_total", "Bytes received by the device.", "port")
+	portTxBytes    = counter("port_transmit_bytes_total", "Bytes transmitted by the device.", "port")
+	portLost       = counter("port_lost_packets_total", "Packets lost in the device, by reason.", "port", "reason")
+	portToKernel   = counter("port_to_kernel_packets_total", "Frames given to the kernel through the twin.", "port")
+	portFromKernel = counter("port_from_kernel_packets_total", "Frames from the kernel through the twin.", "port")
+
+	weight          = gauge("backend_weight", "Configured weight; 0 for a removed backend.", "service", "backend")
+	backendFlows    = counter("backend_flows_total", "Flows created.", "service", "backend")
+	backendActive   = gauge("backend_active_flows", "TCP flows in SYN_RECV or ESTABLISHED.", "service", "backend")
+	backendInactive = gauge("backend_inactive_flows", "All other flows.", "service", "backend")
+	backendPackets  = counter("backend_packets_total", "Packets through the gateway.", "service", "backend", "direction")
+	backendBytes    = counter("backend_bytes_total", "Bytes of IP packets through the gateway.", "service", "backend", "direction")
+)

@@ -53,7 +53,10 @@ const mac48 = 1<<48 - 1
 
 // Load reads next hop id. ok is false when it is not resolved (or id is 0).
 func (n *NextHops) Load(id NextHopID) (h Hop, ok bool) {
-	s := &n.slots[id&(MaxNextHops-1)]
+	if id >= MaxNextHops {
+		return Hop{}, false
+	}
+	s := &n.slots[id]
 	dst, src := s.dst.Load(), s.src.Load()
 	if dst == 0 {
 		return Hop{}, false

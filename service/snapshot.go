@@ -73,6 +73,14 @@ func (s *Snapshot) WithBackends(services Vec[Service], backends Vec[Backend]) *S
 	return &next
 }
 
+// WithoutRemoved returns a snapshot of the same revision in which entries of
+// removed services and backends are empty that nothing refers to any more.
+func (s *Snapshot) WithoutRemoved(services Vec[Service], backends Vec[Backend]) *Snapshot {
+	next := *s
+	next.Services, next.Backends = services, backends
+	return &next
+}
+
 // WithNet returns a snapshot of the same revision with another view of the network.
 func (s *Snapshot) WithNet(net *Net) *Snapshot {
 	next := *s

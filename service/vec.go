@@ -23,16 +23,49 @@ func (v Vec[T]) At(i uint32) *T {
 
 // Set returns the array with element i replaced, grown if needed.
 func (v Vec[T]) Set(i uint32, value T) Vec[T] {
-	c := int(i / chunk)
-	chunks := make([]*[chunk]T, max(len(v.chunks), c+1))
-	copy(chunks, v.chunks)
-	for k := range chunks {
-		if chunks[k] == nil {
-			chunks[k] = new([chunk]T)
-		}
-	}
-	changed := *chunks[c]
-	changed[i%chunk] = value
-	chunks[c] = &changed
-	return Vec[T]{chunks}
+	e := v.Edit()
+	e.Set(i, value)
+	return e.Done()
 }
+
+// Edit starts a series of changes, which leave v as it is.
+func (v Vec[T]) Edit() *Edit[T] { return &Edit[T]{old: v, now: v} }
+
+// Edit collects changes to a Vec, so that a chunk is copied once however many of
+// its elements change, and nothing at all is copied when none does.
+type Edit[T any] struct {
+	old, now Vec[T]
+	begun    bool // now.chunks is our own copy
+}
+
+// Get is element i as changed so far; the zero value beyond the end.
+func (e *Edit[T]) Get(i uint32) (value T) {
+	if p := e.now.At(i); p != nil {
+		value = *p
+	}
+	return value
+}
+
+// Set replaces element i.
+func (e *Edit[T]) Set(i uint32, value T) {
+	e.own(int(i / chunk))
+	e.now.chunks[i/chunk][i%chunk] = value
+}
+
+// own makes chunk c one that only this edit refers to.
+func (e *Edit[T]) own(c int) {
+	if !e.begun {
+		e.now.chunks = append(make([]*[chunk]T, 0, max(len(e.old.chunks), c+1)), e.old.chunks...)
+		e.begun = true
+	}
+	for len(e.now.chunks) <= c {
+		e.now.chunks = append(e.now.chunks, new([chunk]T))
+	}
+	if c < len(e.old.chunks) && e.now.chunks[c] == e.old.chunks[c] {
+		changed := *e.old.chunks[c]
+		e.now.chunks[c] = &changed
+	}
+}
+
+// Done returns the changed array; the edit must not be used any more.
+func (e *Edit[T]) Done() Vec[T] { return e.now }

@@ -1,0 +1,44 @@
+package imports
+
+// Rule is what a folder may import; it holds for folders below it too, unless
+// they have a row of their own.
+type Rule struct {
+	Own    []string // folders of this module; a folder and those below it always may
+	AnyOwn bool     // every folder of this module
+	C      bool     // import "C" and go-dpdk
+}
+
+// Rules are the architecture (docs/architecture.md, folders and imports). A
+// folder without a row is an error: think about where it belongs, then add it.
+var Rules = map[string]Rule{
+	"packet":  {},
+	"service": {Own: []string{"packet"}},
+	"flow":    {Own: []string{"packet", "service"}},
+	"sched":   {Own: []string{"service"}},
+	"modes":   {Own: []string{"packet", "flow", "service"}},
+	"worker":  {Own: []string{"packet", "service", "flow", "modes"}},
+	"dpdk":    {Own: []string{"packet"}, C: true},
+
+	"ctl/api":     {},
+	"ctl/config":  {Own: []string{"ctl/api"}},
+	"ctl/client":  {Own: []string{"ctl/api"}},
+	"ctl/server":  {Own: []string{"ctl/api"}},
+	"ctl/metrics": {Own: []string{"ctl/api"}},
+	"ctl/build":   {Own: []string{"ctl/api", "service", "sched"}},
+	"ctl/kernel":  {Own: []string{"packet", "service"}},
+
+	"cmd/sluiced":   {AnyOwn: true},
+	"cmd/sluicectl": {Own: []string{"ctl/client", "ctl/api"}},
+
+	"test/imports":     {},
+	"test/echo":        {},
+	"test/conformance": {Own: []string{"packet", "service", "flow", "sched", "modes", "worker"}},
+	"test/e2e":         {Own: []string{"ctl/client", "ctl/api"}},
+}
+
+// TestsMay is what test files may import beyond their folder's rule, with all
+// that lies below.
+var TestsMay = []string{"test/conformance"}
+
+// goDPDK is the binding that only folders with Rule.C import.
+const goDPDK = "github.com/yerden/go-dpdk"

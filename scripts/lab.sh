@@ -11,6 +11,7 @@
 #   lab.sh sweep                    remove labs whose owner is dead
 #   lab.sh exec ID HOST COMMAND...  run a command on client, gw, rs1, rs2 or lan
 #   lab.sh config ID                print the daemon's configuration for it
+#   lab.sh fingerprint ID           print what a daemon could leave behind
 #   lab.sh addr ID NAME [4|6]       print an address: client gw rs1 rs2 local
 #                                   vip-dr vip-fullnat vip-nat vip-tun
 #
@@ -206,13 +207,15 @@ lab_up() { # variant owner
 source "$ROOT/scripts/lab-net.sh"
 # shellcheck source=scripts/lab-servers.sh
 source "$ROOT/scripts/lab-servers.sh"
+# shellcheck source=scripts/lab-daemon.sh
+source "$ROOT/scripts/lab-daemon.sh"
 
 lab_main() {
-	local usage="usage: $0 up|keep|down|list|sweep|exec|config|addr ...: see the head of $0"
+	local usage="usage: $0 up|keep|down|list|sweep|exec|config|fingerprint|addr ...: see the head of $0"
 	local command=${1:-}
 	need_root "$0 $*"
 	case $command in
-	up | keep | keeper | down | exec | config | addr) lab_use "${2:?$usage}" ;;
+	up | keep | keeper | down | exec | config | fingerprint | addr) lab_use "${2:?$usage}" ;;
 	list | sweep) ;;
 	*) die "$usage" ;;
 	esac
@@ -233,6 +236,7 @@ lab_main() {
 	sweep) lab_sweep ;;
 	exec) exec ip netns exec "$(lab_ns "${3:?$usage}")" "${@:4}" ;;
 	config) lab_config ;;
+	fingerprint) lab_fingerprint ;;
 	addr) lab_addr "${3:?$usage}" "${4:-4}" ;;
 	esac
 }

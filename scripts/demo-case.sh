@@ -1,0 +1,143 @@
+# shellcheck shell=bash
+# One case of the demo: a service of its own, 100 exchanges, and what four
+# independent witnesses say about them: the client's answers, the real servers'
+# logs, the daemon's counters, and counters in the client's kernel. Part of demo.sh.
+
+EXCHANGES=100
+
+# proof_setup counts, in the client's kernel and by Ethernet source, packets that
+# arrive from the virtual addresses of modes whose replies bypass the gateway.
+proof_setup() {
+	local who
+	lab_exec client nft add table netdev proof
+	lab_exec client nft add chain netdev proof in '{ type filter hook ingress device eth0 priority 0; }'
+	for who in gw rs1 rs2; do
+		lab_exec client nft add counter netdev proof "$who"
+		lab_exec client nft add rule netdev proof in ether saddr "$(lab_mac "$who" eth0)" \
+			ip saddr "{ $(lab_addr vip-dr), $(lab_addr vip-tun) }" counter name "$who"
+		lab_exec client nft add rule netdev proof in ether saddr "$(lab_mac "$who" eth0)" \
+			ip6 saddr "{ $(lab_addr vip-dr 6), $(lab_addr vip-tun 6) }" counter name "$who"
+	done
+}
+
+proof_packets() { # who
+	lab_exec client nft -j list counter netdev proof "$1" | jq '.nftables[] | .counter? // empty | .packets'
+}
+
+# bypasses: replies of these modes go from server to client directly.
+bypasses() { [[ $1 == dr || $1 == tun ]]; }
+
+# host_port joins an address and a port as URLs and the CLI write them.
+host_port() { if [[ $1 == *:* ]]; then echo "[$1]:$2"; else echo "$1:$2"; fi; }
+
+# add_service makes the case's service with both backends.
+add_service() { # mode family-digit service port
+	local rs local=()
+	[[ $1 != fullnat && $1 != tun ]] || local=(--local "$(lab_addr local "$2")")
+	lab_ctl service add "$3" --mode "$1" --scheduler rr "${local[@]}" >/dev/null
+	for rs in rs1 rs2; do
+		lab_ctl backend add "$3" "$(host_port "$(lab_addr "$rs" "$2")" "$4")" --weight 1 >/dev/null
+	done
+}
+
+# ask_http and ask_udp print "GOT rs1=N rs2=N retries=N", as the client saw it.
+ask_http() { # host:port mark
+	# shellcheck disable=SC2016 # expands in the client's shell
+	lab_exec client bash -c 'for ((i = 0; i < $1; i++)); do
+			curl -s -m 10 --noproxy "*" "http://$2/$3?i=$i" || true
+		done' ask "$EXCHANGES" "$1" "$2" |
+		awk '{ n[$1]++ } END { printf "%d rs1=%d rs2=%d retries=0\n", n["rs1"] + n["rs2"], n["rs1"], n["rs2"] }'
+}
+ask_udp() { # host:port mark
+	{ lab_exec client "$BUILD/echo" ask --count "$EXCHANGES" --mark "$2" "$1" 2>/dev/null || true; } | sed 's|/[0-9]*||'
+}
+
+# cli_flows prints how many flows the daemon has created for a service and backend.
+cli_flows() { # counters-json service-filter backend-address
+	jq --arg rs "$3" "$2"' | [.backends[] | select(.address == $rs) | .flows] | add // 0' <<<"$1"
+}
+
+# run_case runs one row; every witness must tell the same story.
+run_case() { # mode family protocol
+	local mode=$1 family=${2#ipv} proto=$3 mark="$1-$2-$3" log=http port=80 vip
+	local answers reasons=() suffix=
+	[[ $proto == tcp ]] || log=udp port=7
+	vip=$(lab_addr "vip-$mode" "$family")
+	lab_exec client nft reset counters >/dev/null
+	add_service "$mode" "$family" "$proto:$(host_port "$vip" "$port")" "$port" || reasons+=("service not added")
+	answers=$("ask_$log" "$(host_port "$vip" "$port")" "$mark")
+
+	check_answers
+	check_logs
+	check_cli
+	check_path
+	[[ $answers == *retries=0 ]] || suffix=" (${answers##* })"
+	if ((${#reasons[@]} == 0)); then
+		echo "PASS $mode $2 $proto ${answers%% *}/$EXCHANGES rs1=$(logged rs1) rs2=$(logged rs2)$suffix"
+	else
+		failed "$mode $2 $proto ${answers%% *}/$EXCHANGES rs1=$(logged rs1) rs2=$(logged rs2)$suffix: $(printf '%s; ' "${reasons[@]}")"
+	fi
+}
+
+# The checks below share run_case's variables and add to its reasons.
+
+check_answers() {
+	[[ ${answers%% *} == "$EXCHANGES" ]] || reasons+=("client got ${answers:-nothing}")
+}
+
+# logged counts a server's log lines of the case, those with an extended regular
+# expression as their beginning if given.
+logged() { # server [beginning]
+	local slash=/
+	[[ $proto != udp ]] || slash=
+	lab_count "$1" "$log" "^${2:-.*} ${slash}${mark}[?-]"
+}
+
+# check_logs: round robin means halves; servers see the client's address, or the
+# gateway's local one with fullnat, and are asked on theirs, or the virtual one.
+check_logs() {
+	local rs seen asked n strange
+	seen=$(lab_addr client "$family")
+	[[ $mode != fullnat ]] || seen=$(lab_addr local "$family")
+	for rs in rs1 rs2; do
+		asked=$(lab_addr "$rs" "$family")
+		! bypasses "$mode" || asked=$vip
+		n=$(logged "$rs")
+		strange=$((n - $(logged "$rs" "${seen//./\\.} ${asked//./\\.}")))
+		((n == EXCHANGES / 2)) || reasons+=("$rs logged $n instead of $((EXCHANGES / 2))")
+		((strange == 0)) || reasons+=("$rs logged $strange exchanges not from $seen to $asked")
+	done
+}
+
+# check_cli: the daemon has created as many flows per backend as the servers
+# have logged exchanges. Its counters are published in batches: wait for one.
+check_cli() {
+	local i rs1 rs2 json find
+	find="(.services? // .)[] | select(.protocol == \"$proto\" and .address == \"$vip\" and .port == $port)"
+	for ((i = 0; i < 30; i++)); do
+		json=$(lab_ctl counters -o json) || break
+		rs1=$(cli_flows "$json" "$find" "$(lab_addr rs1 "$family")")
+		rs2=$(cli_flows "$json" "$find" "$(lab_addr rs2 "$family")")
+		[[ "$rs1 $rs2" != "$(logged rs1) $(logged rs2)" ]] || break
+		sleep 0.1
+	done
+	[[ "${rs1:-} ${rs2:-}" == "$(logged rs1) $(logged rs2)" ]] ||
+		reasons+=("sluicectl counts rs1=${rs1:-?} rs2=${rs2:-?} flows")
+	OUT_PACKETS=$(jq "$find | .out_packets" <<<"$json")
+}
+
+# check_path: replies pass the gateway or bypass it, as the mode says; first by
+# the daemon's word, then by the client's kernel.
+check_path() {
+	local who n
+	if ! bypasses "$mode"; then
+		((${OUT_PACKETS:-0} > 0)) || reasons+=("sluicectl counts no replies through the gateway")
+		return
+	fi
+	[[ ${OUT_PACKETS:-} == 0 ]] || reasons+=("sluicectl counts ${OUT_PACKETS:-no number of} replies through the gateway")
+	for who in gw rs1 rs2; do
+		n=$(proof_packets "$who")
+		[[ $who == gw ]] || ((n > 0)) || reasons+=("client received no frame of the service from $who")
+		[[ $who != gw ]] || ((n == 0)) || reasons+=("client received $n frames of the service from the gateway")
+	done
+}

@@ -1,0 +1,131 @@
+#!/usr/bin/env bash
+# The demo: a client, the gateway and two real servers in namespaces, the real
+# daemon between them. One line per case; then the CLI's tables; then that the
+# daemon leaves nothing behind. Exit status 1 when any of that is wrong.
+#
+#   demo.sh         run and clean up       KEEP=1 demo.sh   leave it running
+#   demo.sh stop    end what KEEP=1 left
+# shellcheck source=scripts/lab.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lab.sh"
+# shellcheck source=scripts/demo-case.sh
+source "$ROOT/scripts/demo-case.sh"
+
+# mode, address family, protocol: a row of the demo each.
+CASES=(
+	"fullnat ipv4 tcp"
+	"fullnat ipv4 udp"
+	"dr ipv4 tcp"
+	"dr ipv4 udp"
+)
+
+FAILED=0
+failed() {
+	FAILED=1
+	printf 'FAIL %s\n' "$*"
+}
+
+cleanup() {
+	trap - EXIT
+	trap '' INT TERM # what follows takes a second, and is not to be cut short
+	[[ -z ${LAB_CLAIMED:-} || -n ${KEPT:-} ]] || lab_down
+}
+
+# check_workers: received + generated = transmitted + to the kernel + handed over +
+# dropped, per worker. Workers publish their counters in batches: wait for one.
+check_workers() {
+	local i wrong=
+	for ((i = 0; i < 30; i++)); do
+		wrong=$(lab_ctl workers -o json | jq -c '(.workers? // .)[]
+			| select(.received + .generated != .transmitted + .to_kernel + .handed_over + .dropped)')
+		[[ -n $wrong ]] || return 0
+		sleep 0.1
+	done
+	failed "packets lost count of: received + generated is not transmitted + to_kernel + handed_over + dropped: $wrong"
+}
+
+show_tables() {
+	local table
+	for table in status "service list" counters verdicts workers ports; do
+		printf '\n$ sluicectl %s\n' "$table"
+		# shellcheck disable=SC2086 # the command's words
+		lab_ctl $table || failed "sluicectl $table"
+	done
+	echo
+}
+
+check_residue() { # fingerprint before
+	local diff
+	lab_daemon_stop || failed "end of sluiced"
+	diff=$(diff <(printf '%s\n' "$1") <(lab_fingerprint)) || {
+		printf '%s\n' "$diff"
+		failed "sluiced left something behind: lines with > above"
+	}
+}
+
+print_next() {
+	cat <<-END
+		The demo goes on running as lab $LAB_ID. What to type next:
+
+		  export SLUICE_SOCKET=$LAB_DIR/control.sock
+		  build/sluicectl services
+		  build/sluicectl flows
+		  scripts/lab.sh exec $LAB_ID client curl http://$(lab_addr vip-fullnat)/
+		  scripts/lab.sh exec $LAB_ID client ping $(lab_addr vip-dr)
+		  build/sluicectl backend remove tcp:$(lab_addr vip-fullnat):80 $(lab_addr rs1):80
+		  scripts/lab.sh exec $LAB_ID gw curl -s http://127.0.0.1:9105/metrics
+		  scripts/lab.sh exec $LAB_ID rs1 tcpdump -ni eth0
+		  tail -f $LAB_DIR/sluiced.log
+
+		To end it: make demo-stop
+	END
+}
+
+stop_kept() {
+	local id n=0
+	for id in $(lab_ids); do
+		[[ -e $LAB_RUN/$id/kept && $id == demo* ]] || continue
+		say "ending $id"
+		lab_use "$id"
+		lab_down
+		n=$((n + 1))
+	done
+	say "$n demos ended"
+}
+
+main() {
+	local fingerprint case
+	need_root "make demo"
+	if [[ ${1:-} == stop ]]; then
+		stop_kept
+		return
+	fi
+	lab_use "demo$$"
+	trap cleanup EXIT
+	trap 'exit 130' INT
+	trap 'exit 143' TERM HUP
+	say "making lab $LAB_ID: client, gateway, two real servers"
+	lab_up one-arm $$
+	fingerprint=$(lab_fingerprint)
+	say "starting sluiced"
+	lab_daemon_start
+	say "$EXCHANGES exchanges per case, each a flow of its own"
+	proof_setup
+	for case in "${CASES[@]}"; do
+		# shellcheck disable=SC2086 # mode, family, protocol
+		run_case $case
+	done
+	show_tables
+	check_workers
+	if [[ ${KEEP:-} == 1 ]]; then
+		touch "$LAB_DIR/kept"
+		KEPT=yes
+		print_next
+	else
+		say "stopping sluiced, looking for what it left behind"
+		check_residue "$fingerprint"
+		((FAILED)) || say "all cases passed, nothing left behind"
+	fi
+	exit $FAILED
+}
+
+main "$@"

@@ -1,0 +1,58 @@
+# shellcheck shell=bash
+# The daemon in the lab's gateway. Part of lab.sh.
+
+lab_ctl() { "$BUILD/sluicectl" --socket "$LAB_DIR/control.sock" "$@"; }
+
+# lab_daemon_start starts sluiced with the lab's configuration and waits until
+# it answers on its control socket.
+lab_daemon_start() {
+	local i
+	[[ -x $BUILD/sluiced && -x $BUILD/sluicectl ]] || die "build/sluiced or build/sluicectl: not built: type: make build"
+	lab_spawn sluiced gw "$LAB_DIR/sluiced.log" "$BUILD/sluiced" --config "$LAB_DIR/sluice.yaml"
+	LAB_DAEMON=$!
+	for ((i = 0; i < 400; i++)); do
+		! lab_ctl status >/dev/null 2>&1 || return 0
+		lab_wait_recorded sluiced || break
+		sleep 0.05
+	done
+	tail -n 30 "$LAB_DIR/sluiced.log" >&2
+	die "lab $LAB_ID: sluiced: not ready within 20 s: its log is above"
+}
+
+# lab_wait_recorded is true while a process that this shell has just started
+# lives, be it before or after it has recorded itself.
+lab_wait_recorded() { [[ ! -e $LAB_DIR/pids/$1 ]] || lab_alive "$1"; }
+
+# lab_daemon_stop ends a daemon that this shell started; it fails, and says how,
+# when that took force or ended with an error.
+lab_daemon_stop() {
+	local status=0
+	lab_end sluiced 10 || {
+		warn "sluiced: did not end within 10 s of SIGTERM: killed"
+		return 1
+	}
+	wait "$LAB_DAEMON" || status=$?
+	((status == 0)) || {
+		tail -n 10 "$LAB_DIR/sluiced.log" >&2
+		warn "sluiced: ended with status $status: its last words are above"
+		return 1
+	}
+}
+
+# lab_fingerprint prints everything that a daemon may change in the gateway or
+# leave on the host. The same before its start and after its end: no residue.
+lab_fingerprint() {
+	echo "links:"
+	lab_exec gw ip -o link | awk -F ': ' '{ print $2 }'
+	echo "addresses and routes:"
+	lab_exec gw ip -o -4 addr | awk '{ print $2, $4 }'
+	lab_exec gw ip route show table all | grep -v '^fe80\|^multicast ff00\|^local fe80' || true
+	echo "rules of nftables:"
+	lab_exec gw nft list ruleset
+	echo "settings:"
+	lab_exec gw sysctl -a 2>/dev/null | grep -E '^net\.ipv[46]\.(conf|neigh)\.(all|default|eth[0-9])\.|^net\.ipv4\.ip_forward ' |
+		grep -vE '\.stable_secret|^sysctl:' || true
+	echo "files:"
+	find "$LAB_DIR/run" "$LAB_DIR/control.sock" "/run/dpdk/sl-$LAB_ID" /dev/hugepages -mindepth 0 \
+		! -type d 2>/dev/null | grep -E "/hugepages/.*sl-$LAB_ID|^$LAB_DIR|^/run/dpdk" || true
+}

@@ -163,10 +163,11 @@ func sourceRouted(options []byte) bool {
 		case 131, 137: // LSRR, SSRR
 			return true
 		default:
-			if i+1 >= len(options) || options[i+1] < 2 {
+			rest := options[i:]
+			if len(rest) < 2 || rest[1] < 2 || int(rest[1]) > len(rest) {
 				return true
 			}
-			i += int(options[i+1])
+			i += int(rest[1])
 		}
 	}
 	return false

@@ -1,0 +1,120 @@
+package dpdk
+
+// #include <stdlib.h>
+// #include "shim.h"
+// #cgo noescape sluice_alloc
+// #cgo nocallback sluice_alloc
+// #cgo noescape sluice_free
+// #cgo nocallback sluice_free
+import "C"
+
+import (
+	"fmt"
+	"syscall"
+	"unsafe"
+
+	"github.com/sluice-lb/sluice/packet"
+)
+
+// Pool is a set of packet buffers in DPDK's memory.
+type Pool struct {
+	name     string
+	size     int
+	dataRoom int
+	ptr      unsafe.Pointer // struct rte_mempool *
+}
+
+var _ packet.Pool = (*Pool)(nil)
+
+// NewPool makes n buffers of dataRoom bytes behind 128 bytes of headroom, on
+// NUMA node socket (-1: any). Each worker keeps up to 1.5 times cache of them
+// to itself, which no other thread can have: n should be well above the rings
+// of all ports plus cache times 1.5 times workers. DPDK packs best when n is a
+// power of two less one.
+func NewPool(name string, n, dataRoom, cache, socket int) (*Pool, error) {
+	process.Lock()
+	defer process.Unlock()
+	if !process.up {
+		return nil, failure("make pool", name, because("EAL does not run"), "call Init first")
+	}
+	if err := checkPool(name, n, dataRoom, cache); err != nil {
+		return nil, err
+	}
+	cname := C.CString(name)
+	defer C.free(unsafe.Pointer(cname))
+	var errno C.int
+	p := &Pool{name: name, size: n, dataRoom: dataRoom}
+	lines := withLog(func() {
+		p.ptr = C.sluice_pool_new(cname, C.uint(n), C.uint(cache), C.uint16_t(headroom+dataRoom), C.int(socket), &errno)
+	})
+	if p.ptr == nil {
+		return nil, poolError(p, syscall.Errno(errno), lines)
+	}
+	return p, nil
+}
+
+// poolError says what to do about DPDK's refusal.
+func poolError(p *Pool, errno syscall.Errno, lines []string) error {
+	todo := "choose other sizes"
+	switch errno {
+	case syscall.ENOMEM, syscall.ENOBUFS:
+		perBuf := int(unsafe.Sizeof(packet.Buf{})) + headroom + p.dataRoom
+		todo = fmt.Sprintf("needs %d MiB and some: raise EAL memory or use fewer buffers", p.size*perBuf>>20)
+	case syscall.EEXIST:
+		todo = "give each pool a name of its own"
+	}
+	return failure("make pool", p.name, explain(errno, lines), todo)
+}
+
+func checkPool(name string, n, dataRoom, cache int) error {
+	switch {
+	case name == "" || len(name) > 25: // RTE_MEMPOOL_NAMESIZE less "MP_"
+		return failure("make pool", fmt.Sprintf("%q", name), because("bad name"), "use 1 to 25 characters")
+	case n < 1 || n > 1<<30:
+		return failure("make pool", n, because("impossible number of buffers"), "use 1 to 2^30")
+	case dataRoom < 60 || dataRoom > 65535-headroom:
+		return failure("make pool", dataRoom, because("impossible bytes per buffer"), fmt.Sprintf("use 60 to %d", 65535-headroom))
+	case cache < 0 || cache > maxCache || cache*3/2 > n:
+		return failure("make pool", cache, because("cache too large"), fmt.Sprintf("use at most %d and two thirds of the buffers", maxCache))
+	}
+	return nil
+}
+
+// Alloc returns an empty buffer with the default headroom, nil when the pool is
+// empty. One cgo call: it is for the packets that Sluice makes itself.
+func (p *Pool) Alloc() *packet.Buf { return (*packet.Buf)(C.sluice_alloc(p.ptr)) }
+
+// Free gives back burst[:n], of whichever pools they are.
+func (p *Pool) Free(burst *packet.Burst, n int) {
+	C.sluice_free(slots(burst), C.uint(n))
+}
+
+// InUse is how many buffers are out of the pool; those in devices' receive
+// rings are, those in workers' caches are not. Exact at a quiet moment only.
+func (p *Pool) InUse() int { return int(C.sluice_pool_in_use(p.ptr)) }
+
+// Size is how many buffers the pool has.
+func (p *Pool) Size() int { return p.size }
+
+// Close gives the memory back. It refuses while buffers are in use.
+func (p *Pool) Close() error {
+	process.Lock()
+	defer process.Unlock()
+	if p.ptr == nil || !process.up { // with the EAL all pools have gone
+		return nil
+	}
+	if n := p.InUse(); n != 0 {
+		return failure("close pool", p.name, because("%d buffers are in use", n), "close the ports that use it and free the rest")
+	}
+	C.sluice_pool_free(p.ptr)
+	p.ptr = nil
+	return nil
+}
+
+// slots is a burst as C gets it. The type, a pointer to integers, tells cgo
+// that no Go pointers lie behind it (they are all DPDK's), so it does not scan
+// the 64 slots at each call. It stays a pointer, and no integer, because a
+// burst on a goroutine's stack moves with the stack until C is entered. With
+// noescape and nocallback (no C function here keeps the pointer or calls Go)
+// it can stay on the stack: nothing is allocated.
+func slots(burst *packet.Burst) *C.uintptr_t { return (*C.uintptr_t)(unsafe.Pointer(burst)) }

@@ -1,0 +1,295 @@
+#define _GNU_SOURCE /* fopencookie */
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <rte_dev.h>
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+#include <rte_lcore.h>
+#include <rte_log.h>
+#include <rte_mbuf.h>
+#include <rte_version.h>
+
+#include "shim.h"
+
+const char *sluice_version(void) { return rte_version(); }
+const char *sluice_runtime_dir(void) { return rte_eal_get_runtime_dir(); }
+int sluice_has_hugepages(void) { return rte_eal_has_hugepages(); }
+int sluice_lcore_id(void) { return (int)rte_lcore_id(); }
+
+/*
+ * DPDK says why something failed only in its log. While captured, the log goes
+ * into this buffer and from there into the error that Go returns.
+ */
+static struct {
+	pthread_mutex_t lock;
+	int on, len;
+	char text[4096];
+} capture = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static ssize_t log_write(void *cookie, const char *text, size_t size)
+{
+	(void)cookie;
+	pthread_mutex_lock(&capture.lock);
+	int on = capture.on;
+	if (on) {
+		size_t room = sizeof(capture.text) - capture.len;
+		size_t n = size < room ? size : room;
+		memcpy(capture.text + capture.len, text, n);
+		capture.len += (int)n;
+	}
+	pthread_mutex_unlock(&capture.lock);
+	if (!on && write(STDERR_FILENO, text, size) < 0)
+		return 0;
+	return (ssize_t)size;
+}
+
+static FILE *log_stream; /* stays open as long as the process */
+
+int sluice_log_open(void)
+{
+	cookie_io_functions_t io = {.write = log_write};
+	log_stream = fopencookie(NULL, "w", io);
+	if (log_stream == NULL)
+		return -ENOMEM;
+	setlinebuf(log_stream);
+	return rte_openlog_stream(log_stream);
+}
+
+void sluice_log_capture(void)
+{
+	pthread_mutex_lock(&capture.lock);
+	capture.on = 1;
+	capture.len = 0;
+	pthread_mutex_unlock(&capture.lock);
+}
+
+int sluice_log_release(char *text, int size)
+{
+	pthread_mutex_lock(&capture.lock);
+	int n = capture.len < size ? capture.len : size;
+	memcpy(text, capture.text, n);
+	capture.on = 0;
+	pthread_mutex_unlock(&capture.lock);
+	return n;
+}
+
+/*
+ * rte_eal_init prints its usage on stdout when it refuses an argument, and what
+ * it refused on stderr. The first is dropped, the second goes into the log. Only
+ * C's streams are replaced: the file descriptors 1 and 2, and so Go's output,
+ * are untouched.
+ */
+static FILE *stdout_before, *stderr_before;
+
+int sluice_stdio_take(void)
+{
+	FILE *null = fopen("/dev/null", "we");
+	if (null == NULL)
+		return -errno;
+	fflush(stdout);
+	stdout_before = stdout;
+	stderr_before = stderr;
+	stdout = null;
+	stderr = log_stream;
+	return 0;
+}
+
+void sluice_stdio_restore(void)
+{
+	FILE *null = stdout;
+	stdout = stdout_before;
+	stderr = stderr_before;
+	fclose(null);
+}
+
+void *sluice_pool_new(const char *name, unsigned n, unsigned cache, uint16_t room, int socket, int *err)
+{
+	struct rte_mempool *mp = rte_pktmbuf_pool_create(name, n, cache, 0, room, socket);
+	*err = mp == NULL ? rte_errno : 0;
+	return mp;
+}
+
+void sluice_pool_free(void *pool) { rte_mempool_free(pool); }
+unsigned sluice_pool_in_use(void *pool) { return rte_mempool_in_use_count(pool); }
+void *sluice_alloc(void *pool) { return rte_pktmbuf_alloc(pool); }
+void sluice_free(uintptr_t *burst, unsigned n) { rte_pktmbuf_free_bulk((struct rte_mbuf **)burst, n); }
+
+int sluice_probe(const char *devargs, uint16_t *port)
+{
+	struct rte_dev_iterator it;
+	uint16_t id;
+	int rc = rte_dev_probe(devargs);
+	if (rc < 0)
+		return rc;
+	RTE_ETH_FOREACH_MATCHING_DEV(id, devargs, &it) {
+		*port = id;
+		rte_eth_iterator_cleanup(&it);
+		return 0;
+	}
+	return -ENODEV;
+}
+
+int sluice_limits_get(uint16_t port, struct sluice_limits *l)
+{
+	struct rte_eth_dev_info info;
+	int rc = rte_eth_dev_info_get(port, &info);
+	if (rc < 0)
+		return rc;
+	memset(l, 0, sizeof(*l));
+	snprintf(l->driver, sizeof(l->driver), "%s", info.driver_name);
+	l->rx_queues = info.max_rx_queues;
+	l->tx_queues = info.max_tx_queues;
+	l->min_mtu = info.min_mtu;
+	l->max_mtu = info.max_mtu;
+	l->reta_size = info.reta_size;
+	if (info.flow_type_rss_offloads != 0)
+		l->rss_key_size = info.hash_key_size != 0 ? info.hash_key_size : SLUICE_RSS_KEY;
+	l->socket = rte_eth_dev_socket_id(port);
+	return 0;
+}
+
+/* The 4-tuples that the workers' owner function hashes too. */
+#define SLUICE_RSS_TYPES                                                                   \
+	(RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_NONFRAG_IPV4_UDP |                     \
+	 RTE_ETH_RSS_NONFRAG_IPV6_TCP | RTE_ETH_RSS_NONFRAG_IPV6_UDP)
+
+static int rss_conf(uint16_t port, uint8_t *key, uint8_t size, struct rte_eth_rss_conf *c)
+{
+	struct rte_eth_dev_info info;
+	int rc = rte_eth_dev_info_get(port, &info);
+	c->rss_key = key;
+	c->rss_key_len = size;
+	c->rss_hf = SLUICE_RSS_TYPES & info.flow_type_rss_offloads;
+	return rc;
+}
+
+int sluice_configure(uint16_t port, struct sluice_conf *c)
+{
+	struct rte_eth_conf conf = {0}; /* zero: no offload of any kind */
+	conf.rxmode.mtu = c->mtu;
+	if (c->rss_key_size != 0) {
+		conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+		int rc = rss_conf(port, c->rss_key, c->rss_key_size, &conf.rx_adv_conf.rss_conf);
+		if (rc < 0)
+			return rc;
+	}
+	return rte_eth_dev_configure(port, c->queues, c->queues, &conf);
+}
+
+int sluice_queues(uint16_t port, struct sluice_conf *c, void *pool)
+{
+	struct rte_eth_dev_info info;
+	int socket = rte_eth_dev_socket_id(port);
+	int rc = rte_eth_dev_info_get(port, &info);
+	if (rc < 0)
+		return rc;
+	rc = rte_eth_dev_adjust_nb_rx_tx_desc(port, &c->rx_ring, &c->tx_ring);
+	info.default_rxconf.offloads = 0;
+	info.default_txconf.offloads = 0;
+	for (uint16_t q = 0; rc == 0 && q < c->queues; q++) {
+		rc = rte_eth_rx_queue_setup(port, q, c->rx_ring, socket, &info.default_rxconf, pool);
+		if (rc == 0)
+			rc = rte_eth_tx_queue_setup(port, q, c->tx_ring, socket, &info.default_txconf);
+	}
+	return rc;
+}
+
+int sluice_set_mtu(uint16_t port, uint16_t mtu) { return rte_eth_dev_set_mtu(port, mtu); }
+int sluice_get_mtu(uint16_t port, uint16_t *mtu) { return rte_eth_dev_get_mtu(port, mtu); }
+int sluice_allmulticast(uint16_t port) { return rte_eth_allmulticast_enable(port); }
+int sluice_promiscuous(uint16_t port) { return rte_eth_promiscuous_enable(port); }
+int sluice_start(uint16_t port) { return rte_eth_dev_start(port); }
+int sluice_stop(uint16_t port) { return rte_eth_dev_stop(port); }
+
+/* A table larger than ours repeats it, so that hash mod 128 still decides. */
+int sluice_reta_set(uint16_t port, uint16_t size, uint16_t queues)
+{
+	struct rte_eth_rss_reta_entry64 reta[RTE_ETH_RSS_RETA_SIZE_512 / RTE_ETH_RETA_GROUP_SIZE];
+	if (size > RTE_ETH_RSS_RETA_SIZE_512)
+		return -E2BIG;
+	memset(reta, 0, sizeof(reta));
+	for (uint16_t i = 0; i < size; i++) {
+		struct rte_eth_rss_reta_entry64 *group = &reta[i / RTE_ETH_RETA_GROUP_SIZE];
+		group->mask |= UINT64_C(1) << (i % RTE_ETH_RETA_GROUP_SIZE);
+		group->reta[i % RTE_ETH_RETA_GROUP_SIZE] = i % SLUICE_RSS_SLOTS % queues;
+	}
+	return rte_eth_dev_rss_reta_update(port, reta, size);
+}
+
+/* Some drivers (net_null) ignore the key that they are configured with. */
+int sluice_rss_key_set(uint16_t port, uint8_t key[64], uint8_t size)
+{
+	struct rte_eth_rss_conf conf = {0};
+	int rc = rss_conf(port, key, size, &conf);
+	return rc < 0 ? rc : rte_eth_dev_rss_hash_update(port, &conf);
+}
+
+int sluice_rss_key_get(uint16_t port, uint8_t key[64], uint8_t size)
+{
+	struct rte_eth_rss_conf conf = {.rss_key = key, .rss_key_len = size};
+	return rte_eth_dev_rss_hash_conf_get(port, &conf);
+}
+
+int sluice_mac(uint16_t port, uint8_t mac[6])
+{
+	return rte_eth_macaddr_get(port, (struct rte_ether_addr *)mac);
+}
+
+int sluice_link_up(uint16_t port)
+{
+	struct rte_eth_link link;
+	int rc = rte_eth_link_get_nowait(port, &link);
+	return rc < 0 ? rc : link.link_status == RTE_ETH_LINK_UP;
+}
+
+int sluice_stats_get(uint16_t port, struct sluice_stats *s)
+{
+	struct rte_eth_stats e;
+	int rc = rte_eth_stats_get(port, &e);
+	if (rc < 0)
+		return rc;
+	*s = (struct sluice_stats){
+		.rx_packets = e.ipackets, .tx_packets = e.opackets,
+		.rx_bytes = e.ibytes, .tx_bytes = e.obytes,
+		.rx_missed = e.imissed, .rx_errors = e.ierrors,
+		.tx_errors = e.oerrors, .rx_no_buf = e.rx_nombuf,
+	};
+	return 0;
+}
+
+int sluice_detach(uint16_t port)
+{
+	struct rte_eth_dev_info info;
+	int rc = rte_eth_dev_info_get(port, &info);
+	if (rc == 0) /* the device must be known before its port is gone */
+		rc = rte_eth_dev_close(port);
+	return rc < 0 ? rc : rte_dev_remove(info.device);
+}
+
+/*
+ * DPDK numbers ports as it finds them and writes its number into the frame;
+ * workers count in the order of Attach. The line written here is in the cache:
+ * the driver has just written it.
+ */
+uint16_t sluice_rx(uint16_t port, uint16_t queue, uint16_t index, uintptr_t *burst)
+{
+	struct rte_mbuf **bufs = (struct rte_mbuf **)burst;
+	uint16_t n = rte_eth_rx_burst(port, queue, bufs, SLUICE_BURST);
+	for (uint16_t i = 0; i < n; i++)
+		bufs[i]->port = index;
+	return n;
+}
+
+uint16_t sluice_tx(uint16_t port, uint16_t queue, uintptr_t *burst, uint16_t n)
+{
+	struct rte_mbuf **bufs = (struct rte_mbuf **)burst;
+	uint16_t sent = rte_eth_tx_burst(port, queue, bufs, n);
+	if (sent < n)
+		rte_pktmbuf_free_bulk(bufs + sent, n - sent);
+	return sent;
+}

@@ -90,6 +90,6 @@ func NewBuf(size, headroom int) *Buf {
 	if headroom > size || size > 65535 {
 		panic("packet: NewBuf: headroom or size out of range")
 	}
-	mem := make([]byte, max(size, 1))
+	mem := make([]byte, size+1) // an empty frame at the end points into it, too
 	return &Buf{addr: unsafe.Pointer(&mem[0]), dataOff: uint16(headroom), refCnt: 1, nbSegs: 1, bufLen: uint16(size)}
 }

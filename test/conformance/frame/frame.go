@@ -1,0 +1,150 @@
+// Package frame builds the frames of tests with gopacket, an encoder and
+// decoder that knows nothing of Sluice, and checks frames with it.
+//
+// Runs on: tests. Imports nothing of Sluice, so that every test may use it.
+package frame
+
+import (
+	"net"
+	"net/netip"
+
+	"github.com/gopacket/gopacket"
+	"github.com/gopacket/gopacket/layers"
+)
+
+// MAC is an Ethernet address as on the wire.
+type MAC = [6]byte
+
+// TCP flags.
+const (
+	FIN = 1 << 0
+	SYN = 1 << 1
+	RST = 1 << 2
+	PSH = 1 << 3
+	ACK = 1 << 4
+)
+
+// IP protocols.
+const (
+	ICMP = 1
+	TCP  = 6
+	UDP  = 17
+)
+
+// Packet describes an Ethernet frame with an IPv4 packet. The zero values of
+// the fields that a test does not name make an ordinary packet.
+type Packet struct {
+	SrcMAC, DstMAC   MAC
+	Src, Dst         string // IPv4 addresses
+	Proto            uint8  // with TCP and UDP a header is built; else Payload is all
+	SrcPort, DstPort uint16
+	Flags            uint8 // TCP
+	Seq              uint32
+	TTL              uint8 // 0: 64
+	TOS              uint8
+	ID               uint16
+	DF, MF           bool
+	Offset           uint16 // of a fragment, in units of 8 bytes: no TCP or UDP header is built then
+	Options          []layers.IPv4Option
+	TCPOptions       []layers.TCPOption
+	Payload          []byte
+	Padding          int    // bytes 0xee behind the IP packet
+	SumError         uint16 // added to the right TCP or UDP checksum, in one's complement
+	NoSum            bool   // UDP without checksum
+}
+
+// Bytes is the frame.
+func (p Packet) Bytes() []byte {
+	stack := []gopacket.SerializableLayer{
+		&layers.Ethernet{SrcMAC: p.SrcMAC[:], DstMAC: p.DstMAC[:], EthernetType: layers.EthernetTypeIPv4},
+	}
+	ip := p.ipv4()
+	stack = append(stack, ip)
+	if p.Offset == 0 {
+		stack = append(stack, p.transport(ip)...)
+	}
+	stack = append(stack, gopacket.Payload(p.Payload))
+	out := Serialize(stack...)[:14+int(ip.Length)] // gopacket pads to 60 bytes
+	p.spoil(out[14+4*int(ip.IHL):])
+	for range p.Padding {
+		out = append(out, 0xee)
+	}
+	return out
+}
+
+func (p Packet) ipv4() *layers.IPv4 {
+	ip := &layers.IPv4{
+		Version: 4, TOS: p.TOS, Id: p.ID, TTL: p.TTL, Protocol: layers.IPProtocol(p.Proto), FragOffset: p.Offset,
+		SrcIP: IP(p.Src), DstIP: IP(p.Dst), Options: p.Options,
+	}
+	if ip.TTL == 0 {
+		ip.TTL = 64
+	}
+	if p.DF {
+		ip.Flags |= layers.IPv4DontFragment
+	}
+	if p.MF {
+		ip.Flags |= layers.IPv4MoreFragments
+	}
+	return ip
+}
+
+func (p Packet) transport(ip *layers.IPv4) []gopacket.SerializableLayer {
+	switch p.Proto {
+	case TCP:
+		tcp := &layers.TCP{
+			SrcPort: layers.TCPPort(p.SrcPort), DstPort: layers.TCPPort(p.DstPort), Seq: p.Seq, Window: 65535,
+			FIN: p.Flags&FIN != 0, SYN: p.Flags&SYN != 0, RST: p.Flags&RST != 0,
+			PSH: p.Flags&PSH != 0, ACK: p.Flags&ACK != 0, Options: p.TCPOptions,
+		}
+		must(tcp.SetNetworkLayerForChecksum(ip))
+		return []gopacket.SerializableLayer{tcp}
+	case UDP:
+		udp := &layers.UDP{SrcPort: layers.UDPPort(p.SrcPort), DstPort: layers.UDPPort(p.DstPort)}
+		must(udp.SetNetworkLayerForChecksum(ip))
+		return []gopacket.SerializableLayer{udp}
+	}
+	return nil
+}
+
+// spoil makes the checksum of the TCP or UDP header at l4 wrong, as asked.
+func (p Packet) spoil(l4 []byte) {
+	at := 16
+	switch {
+	case p.Offset != 0 || p.Proto != TCP && p.Proto != UDP:
+		return
+	case p.Proto == UDP:
+		at = 6
+	}
+	sum := uint32(l4[at])<<8 | uint32(l4[at+1])
+	sum += uint32(p.SumError)
+	sum = sum&0xffff + sum>>16
+	if p.NoSum {
+		sum = 0
+	}
+	l4[at], l4[at+1] = byte(sum>>8), byte(sum)
+}
+
+// Back is a packet the other way: addresses and ports exchanged.
+func (p Packet) Back() Packet {
+	p.SrcMAC, p.DstMAC = p.DstMAC, p.SrcMAC
+	p.Src, p.Dst = p.Dst, p.Src
+	p.SrcPort, p.DstPort = p.DstPort, p.SrcPort
+	return p
+}
+
+// Serialize joins layers to bytes, with lengths and checksums filled in.
+func Serialize(stack ...gopacket.SerializableLayer) []byte {
+	buf := gopacket.NewSerializeBuffer()
+	must(gopacket.SerializeLayers(buf, gopacket.SerializeOptions{FixLengths: true, ComputeChecksums: true}, stack...))
+	return append([]byte(nil), buf.Bytes()...)
+}
+
+// IP reads an IPv4 address; it panics when text is none.
+func IP(text string) net.IP { return net.IP(netip.MustParseAddr(text).AsSlice()) }
+
+func must(err error) {
+	if err != nil {
+		panic(err)
+	}
+}

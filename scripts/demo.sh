@@ -67,7 +67,7 @@ print_next() {
 		The demo goes on running as lab $LAB_ID. What to type next:
 
 		  export SLUICE_SOCKET=$LAB_DIR/control.sock
-		  build/sluicectl services
+		  build/sluicectl service list
 		  build/sluicectl flows
 		  scripts/lab.sh exec $LAB_ID client curl http://$(lab_addr vip-fullnat)/
 		  scripts/lab.sh exec $LAB_ID client ping $(lab_addr vip-dr)

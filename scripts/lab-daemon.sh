@@ -16,7 +16,7 @@ lab_daemon_start() {
 		sleep 0.05
 	done
 	tail -n 30 "$LAB_DIR/sluiced.log" >&2
-	die "lab $LAB_ID: sluiced: not ready within 20 s: its log is above"
+	die "lab $LAB_ID: sluiced: has ended, or is not ready after 20 s: its log is above"
 }
 
 # lab_wait_recorded is true while a process that this shell has just started

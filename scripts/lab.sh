@@ -85,11 +85,13 @@ recorded_alive() { # file
 # lab_spawn starts a command on a host in a session of its own, its output in
 # LOG. The process records itself before it becomes the command.
 lab_spawn() { # name host log command...
-	local name=$1 ns log=$3
+	local name=$1 ns log=$3 pid
 	ns=$(lab_ns "$2")
 	(
 		trap - EXIT INT TERM
-		echo "$BASHPID $(proc_start $BASHPID)" >"$LAB_DIR/pids/$name"
+		pid=$BASHPID # not inside $(), which is another process
+		echo "$pid $(proc_start "$pid")" >"$LAB_DIR/pids.new.$name"
+		mv "$LAB_DIR/pids.new.$name" "$LAB_DIR/pids/$name"
 		exec setsid ip netns exec "$ns" "${@:4}"
 	) </dev/null >>"$log" 2>&1 &
 }

@@ -12,7 +12,8 @@ type clock struct {
 
 // Advance tells the table the time: on any monotonic clock, the first call
 // being the origin. A clock that jumps back is followed from where it landed,
-// without the table's time moving.
+// without the table's time moving. One that jumps ahead ends what would have
+// ended on the way; 2^31 ticks (8 years) in one jump are too many.
 func (t *Table) Advance(now time.Duration) {
 	c := &t.clock
 	if c.started && now > c.last {

@@ -27,7 +27,10 @@ func (x *index) all(hash uint64) (refs []Ref) {
 func (x *index) verify() (refs int, err error) {
 	linked := 0
 	for home := range uint32(x.homes) {
-		for at := home; ; at = x.buckets[at].next {
+		for at, length := home, 1; ; at, length = x.buckets[at].next, length+1 {
+			if length > x.longest {
+				return 0, fmt.Errorf("chain of %d has %d buckets, longest is said to be %d", home, length, x.longest)
+			}
 			b := &x.buckets[at]
 			used := 0
 			for slot := range bucketSlots {
@@ -154,6 +157,7 @@ func TestCandidateIsInTheHomeBucket(t *testing.T) {
 	require.Equal(t, 1, x.overflow)
 	require.Equal(t, Ref(20), x.candidate(lower+2))
 	require.Len(t, x.all(lower+2), 7, "one of them in the overflow bucket")
+	require.Zero(t, x.candidate(lower+3), "a full bucket, but no such tag")
 }
 
 func TestIndexRemoveUnknownPanics(t *testing.T) {

@@ -131,6 +131,30 @@ func TestStagedLookup(t *testing.T) {
 	table.PrefetchEntries(&refs, 1<<20) // more than a burst: cut off
 }
 
+// When the index has room for one of two tuples, neither stays.
+func TestIndexExhausted(t *testing.T) {
+	const flows = 60
+	table := newTable(t, Config{Flows: flows})
+	table.keys[3] = 0 // all tuples in one chain
+	room := (1 + table.Stats().OverflowCap) * bucketSlots
+	require.Less(t, room, 2*flows)
+	n := 0
+	for ; n < (room-1)/2; n++ {
+		_, ok := table.Insert(twoWay(n))
+		require.True(t, ok)
+	}
+	oneWay := twoWay(n)
+	oneWay.RepAddrs, oneWay.RepPorts = 0, 0
+	_, ok := table.Insert(oneWay)
+	require.True(t, ok)
+	_, ok = table.Insert(twoWay(n + 1))
+	require.False(t, ok)
+	require.NoError(t, table.verify(2*n+1))
+	oneWay.ReqPorts++
+	_, ok = table.Insert(oneWay)
+	require.True(t, ok, "the last slot is still free")
+}
+
 func TestMatchOfNoRef(t *testing.T) {
 	table := newTable(t, Config{Flows: 1})
 	require.False(t, table.Match(0, Tuple4{}))

@@ -31,6 +31,33 @@ func TestExpiresInItsTick(t *testing.T) {
 	require.Zero(t, table.Len())
 }
 
+// A time-out that is no multiple of a tick, of a flow seen at a tick's end.
+func TestExpiresNotEarly(t *testing.T) {
+	var timeouts Timeouts
+	timeouts[StateUDP] = 333 * time.Millisecond // between 2 and 3 ticks
+	table := newTable(t, Config{Flows: 1, Timeouts: timeouts})
+	table.Advance(0)
+	table.Advance(Tick - 1)
+	udp(t, table, 1)
+	table.Advance(3 * Tick)
+	require.Zero(t, table.Expire(1<<20, ignore), "silent for 250 ms")
+	table.Advance(4 * Tick)
+	require.Equal(t, 1, table.Expire(1<<20, ignore), "silent for 375 ms")
+}
+
+// A packet one tick later is one tick more of life.
+func TestTouchExtends(t *testing.T) {
+	table := newTable(t, Config{Flows: 1})
+	table.Advance(0)
+	udp(t, table, 1)
+	table.Advance(Tick)
+	table.Touch(table.At(1))
+	table.Advance(300*time.Second + Tick)
+	require.Zero(t, table.Expire(1<<20, ignore))
+	table.Advance(300*time.Second + 2*Tick)
+	require.Equal(t, 1, table.Expire(1<<20, ignore))
+}
+
 // A long life waits in the farthest slot and is looked at again.
 func TestBeyondTheHorizon(t *testing.T) {
 	var timeouts Timeouts
@@ -61,6 +88,11 @@ func TestBudget(t *testing.T) {
 		require.LessOrEqual(t, calls, (wheelSlots+1000)/10+1, "once around and every flow once")
 	}
 	require.Equal(t, 1000, ended)
+
+	table.Advance(1000 * time.Hour)
+	table.Expire(wheelSlots, ignore)
+	_, behind := table.wheel.due(table.Now())
+	require.False(t, behind, "once around is enough, however long the stall")
 }
 
 func TestClockJumps(t *testing.T) {
@@ -86,9 +118,15 @@ func TestTicksWrap(t *testing.T) {
 	table := newTable(t, Config{Flows: 100})
 	table.Advance(0)
 	const almost = (1<<32 - 1000) * Tick
-	table.Advance(almost)
-	table.Expire(1<<20, ignore)
+	for clock := time.Duration(0); clock <= almost; clock += almost / 4 {
+		table.Advance(clock)
+		table.Expire(1<<20, ignore)
+	}
 	udp(t, table, 10)
+	table.SetState(1, StateClose) // looked at before the wrap, due behind it
+	table.SetState(1, StateUDP)
+	table.Advance(almost + 20*time.Second)
+	require.Zero(t, table.Expire(1<<20, ignore))
 	table.Advance(almost + 200*time.Second)
 	require.Zero(t, table.Expire(1<<20, ignore))
 	require.Equal(t, uint32(600), table.Now(), "wrapped")

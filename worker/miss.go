@@ -11,13 +11,17 @@ import (
 )
 
 // miss decides about every packet that has no flow: it is the kernel's, it is
-// dropped for a reason, or it opens a flow. (The second packet of a new flow in
-// the same burst finds the entry that the first has made.)
+// dropped for a reason, or it opens a flow. It looks once more first: lookup has
+// seen home buckets only, and the first packet of a new flow in this burst may
+// have made the entry of the second.
 func (w *Worker) miss(slots []slot) {
 	for i := range slots {
 		s := &slots[i]
 		if s.verdict != packet.Pending {
 			continue
+		}
+		if s.ref == 0 && !s.packet.Fragment {
+			s.ref = w.table.Find(s.hash, s.tuple())
 		}
 		if s.ref != 0 && !w.reopens(s) {
 			continue
@@ -52,11 +56,6 @@ func (w *Worker) reopens(s *slot) bool {
 
 // open finds whose packet it is and, for a service's, makes a flow.
 func (w *Worker) open(s *slot) packet.Verdict {
-	if !s.packet.Fragment {
-		if s.ref = w.table.Find(s.hash, s.tuple()); s.ref != 0 {
-			return packet.Pending
-		}
-	}
 	key := destination(&s.packet)
 	if w.snap.Role(address(uint32(s.packet.Addrs))) != 0 {
 		return packet.DropOwnSource

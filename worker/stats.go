@@ -102,6 +102,15 @@ const (
 	publishBudget = 64 // backends a poll
 )
 
+// publishing is one round of publishing: the backends that were touched before
+// it began. Those touched meanwhile wait for the next, or under load no round
+// would ever end.
+type publishing struct {
+	left     []service.BackendID
+	revision uint64 // of the snapshot when it began
+	last     time.Duration
+}
+
 // touchLoad remembers that a backend's numbers have to be published.
 func (w *Worker) touchLoad(id service.BackendID, l *load) {
 	if !l.dirty {
@@ -112,29 +121,39 @@ func (w *Worker) touchLoad(id service.BackendID, l *load) {
 
 // publish copies the counters for readers, a slice of backends at a time.
 func (w *Worker) publish(now time.Duration) {
-	if now-w.lastPublish < publishEvery {
+	r := &w.round
+	if now-r.last < publishEvery {
 		return
+	}
+	if len(r.left) == 0 {
+		w.beginRound()
 	}
 	w.publishLoads(publishBudget)
-	if len(w.dirty) > 0 {
-		return
+	if len(r.left) == 0 {
+		r.last = now
+		w.publishCounters()
 	}
-	w.lastPublish = now
-	w.publishCounters()
-	w.published.revision.Store(w.snap.Revision)
 }
 
 // publishAll leaves nothing unpublished.
 func (w *Worker) publishAll() {
-	w.publishLoads(len(w.dirty))
+	w.publishLoads(len(w.round.left))
+	w.beginRound()
+	w.publishLoads(len(w.round.left))
 	w.publishCounters()
-	w.published.revision.Store(w.snap.Revision)
+}
+
+func (w *Worker) beginRound() {
+	r := &w.round
+	r.left, w.dirty = w.dirty, r.left[:0]
+	r.revision = w.snap.Revision
 }
 
 func (w *Worker) publishLoads(budget int) {
-	n := min(budget, len(w.dirty))
-	rest := len(w.dirty) - n
-	for _, id := range w.dirty[rest:] {
+	r := &w.round
+	n := min(budget, len(r.left))
+	rest := len(r.left) - n
+	for _, id := range r.left[rest:] {
 		l, p := &w.load[id], &w.published.backends[id]
 		l.dirty = false
 		p.inPackets.Store(l.inPackets)
@@ -145,7 +164,7 @@ func (w *Worker) publishLoads(budget int) {
 		p.active.Store(l.active)
 		p.inactive.Store(l.inactive)
 	}
-	w.dirty = w.dirty[:rest]
+	r.left = r.left[:rest]
 }
 
 func (w *Worker) publishCounters() {
@@ -160,4 +179,5 @@ func (w *Worker) publishCounters() {
 	p.Polls.Store(c.polls)
 	p.BusyPolls.Store(c.busyPolls)
 	p.Flows.Store(uint64(w.table.Len()))
+	p.revision.Store(w.round.revision)
 }

@@ -56,9 +56,10 @@ type Worker struct {
 	out    []outbox // by port
 	drop   outbox
 
-	cursors []service.Cursor // by service.ID
-	load    []load           // by service.BackendID
-	dirty   []service.BackendID
+	cursors []service.Cursor    // by service.ID
+	load    []load              // by service.BackendID
+	dirty   []service.BackendID // touched since the round of publishing began
+	round   publishing
 	random  uint64 // xorshift state for local ports and multipath
 
 	kernelLimit [packet.NumKernelClasses]bucket
@@ -67,7 +68,6 @@ type Worker struct {
 	mail        mailbox
 	stats       counters
 	published   Stats
-	lastPublish time.Duration
 	lastRefill  time.Duration
 	onEnd       func(flow.Index, *flow.Entry4)             // w.end, bound once
 	onScan      func(flow.Index, *flow.Entry4, *flow.Cold) // w.copyFlow, bound once
@@ -90,6 +90,7 @@ func New(cfg Config) *Worker {
 		cursors: make([]service.Cursor, cfg.Services),
 		load:    make([]load, cfg.Backends),
 		dirty:   make([]service.BackendID, 0, cfg.Backends),
+		round:   publishing{left: make([]service.BackendID, 0, cfg.Backends)},
 		random:  uint64(time.Now().UnixNano()) | 1,
 		started: time.Now(),
 		idle:    idler{mode: cfg.Idle},

@@ -13,8 +13,9 @@ const (
 	firstLocalPort = 1024
 	numLocalPorts  = 1<<16 - firstLocalPort
 
-	// localPortTries bounds the search. With 19 of 20 ports towards a backend
-	// in use, the chance to miss the free ones is 0.95^128, one in 700.
+	// localPortTries bounds the search among the ports that this worker owns.
+	// With 19 of 20 towards a backend in use, the chance to miss the free ones is
+	// 0.95^128, one in 700.
 	localPortTries = 128
 )
 
@@ -22,6 +23,9 @@ const (
 func (w *Worker) translate(e *flow.Entry4, svc *service.Service, backend *service.Backend) packet.Verdict {
 	if svc.Mode != service.ModeFullNAT {
 		return packet.Pending
+	}
+	if len(svc.Locals) == 0 {
+		return packet.DropNoLocalPort
 	}
 	rip, rport := rawAddress(backend.Addr), hostPort(backend.Port)
 	local := svc.Locals[w.rand()%uint64(len(svc.Locals))]
@@ -41,12 +45,17 @@ func (w *Worker) translate(e *flow.Entry4, svc *service.Service, backend *servic
 // port serves as many backends as there are. The result is raw.
 func (w *Worker) freePort(reply flow.Tuple4) (uint16, bool) {
 	start, step := w.rand(), w.rand()|1
-	for i := range uint64(localPortTries) {
+	tries := localPortTries
+	for i := uint64(0); tries > 0 && i < numLocalPorts; i++ {
 		port := hostPort(uint16(firstLocalPort + (start+i*step)%numLocalPorts))
 		reply.Ports = reply.Ports&0xffff | uint32(port)<<16
-		if w.owns(reply) && !w.table.Has(reply) {
+		if !w.owns(reply) {
+			continue
+		}
+		if !w.table.Has(reply) {
 			return port, true
 		}
+		tries--
 	}
 	return 0, false
 }

@@ -136,7 +136,7 @@ func liveLikeModel(t *rapid.T, name string, m model) {
 		plan, err = Rebuild(plan, name, list, gen)
 		require.NoError(t, err)
 		m.changed(list, removed, predecessor)
-		for range rapid.IntRange(0, 7).Draw(t, "picks") {
+		for range rapid.SampledFrom([]int{0, 0, 0, 0, 1, 2, 7}).Draw(t, "picks") {
 			require.Equal(t, m.pick(list), plan.Pick(&cursor, nil, service.FlowKey{}), "%v", list)
 		}
 	}

@@ -23,8 +23,13 @@ type cell[K comparable, V any] struct {
 	full  bool
 }
 
-func newIndex[K comparable, V any](hash func(K) uint64) *index[K, V] {
-	return &index[K, V]{hash: hash, cells: make([]cell[K, V], 8)}
+// newIndex makes an index that takes size keys before it grows.
+func newIndex[K comparable, V any](hash func(K) uint64, size int) *index[K, V] {
+	cells := 8
+	for cells < 2*size {
+		cells *= 2
+	}
+	return &index[K, V]{hash: hash, cells: make([]cell[K, V], cells)}
 }
 
 func (x *index[K, V]) get(key K) (value V, ok bool) {

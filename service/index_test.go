@@ -32,7 +32,7 @@ func TestIndexLikeMap(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			rapid.Check(t, func(t *rapid.T) {
-				index, want := newIndex[Key, ID](hash), map[Key]ID{}
+				index, want := newIndex[Key, ID](hash, rapid.IntRange(0, 50).Draw(t, "size")), map[Key]ID{}
 				for i := range rapid.IntRange(0, 100).Draw(t, "puts") {
 					key := drawKey(t)
 					index.put(key, ID(i))
@@ -66,7 +66,7 @@ func TestHashSeesEveryField(t *testing.T) {
 // Sequential addresses and ports, as configurations have them, spread out: no
 // look-up has to probe far.
 func TestIndexSpreads(t *testing.T) {
-	index := newIndex[Key, ID](hashKey)
+	index := newIndex[Key, ID](hashKey, 0)
 	base := netip.MustParseAddr("10.1.0.0").As4()
 	for i := range 20000 {
 		a := base

@@ -7,7 +7,8 @@ import (
 )
 
 // Snapshot is everything that workers read, immutable. Snapshots share
-// structure: one that changes a backend copies a few hundred bytes of the last.
+// structure: one that changes a backend copies a chunk of each array, some
+// kilobytes, and the arrays' lists of chunks.
 type Snapshot struct {
 	Revision uint64       // counts configuration changes; what the control socket calls revision
 	Services Vec[Service] // by ID
@@ -48,8 +49,8 @@ func (s *Snapshot) Role(addr netip.Addr) Role {
 // changed address or mode; for backends alone WithBackends is cheaper.
 func (s *Snapshot) WithServices(services Vec[Service], backends Vec[Backend]) *Snapshot {
 	next := s.WithBackends(services, backends)
-	next.keys = newIndex[Key, ID](hashKey)
-	next.roles = newIndex[netip.Addr, Role](hashAddr)
+	next.keys = newIndex[Key, ID](hashKey, s.keys.used)
+	next.roles = newIndex[netip.Addr, Role](hashAddr, s.roles.used)
 	for i := range uint32(services.Len()) {
 		svc := services.At(i)
 		if !svc.Present {
@@ -111,7 +112,7 @@ type epoch struct {
 func NewStore(workers int, hops *NextHops) *Store {
 	s := &Store{epochs: make([]epoch, workers)}
 	empty := &Snapshot{Net: NewNet(1, hops, nil, nil)}
-	empty.keys, empty.roles = newIndex[Key, ID](hashKey), newIndex[netip.Addr, Role](hashAddr)
+	empty.keys, empty.roles = newIndex[Key, ID](hashKey, 0), newIndex[netip.Addr, Role](hashAddr, 0)
 	s.current.Store(empty)
 	return s
 }

@@ -21,6 +21,9 @@ func (p *ids[K, I]) get(key K) I { return p.byKey[key] }
 // room is how many more keys can get ids.
 func (p *ids[K, I]) room() int { return p.limit - len(p.byKey) }
 
+// present is how many keys are not removed.
+func (p *ids[K, I]) present() int { return len(p.byKey) - len(p.removed) }
+
 // take returns the key's id, a new one if it has none (the caller has made sure
 // that there is room), and marks it as not removed.
 func (p *ids[K, I]) take(key K) (id I, fresh bool) {

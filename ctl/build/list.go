@@ -22,6 +22,14 @@ func (b *Builder) Services() api.ServiceList {
 	return list
 }
 
+// Counts is how many services and backends there are, removed ones not counted;
+// cheaper than asking Services.
+func (b *Builder) Counts() (services, backends int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.services.present(), b.backends.present()
+}
+
 // inOrder is the services present, in the order they were added.
 func (b *Builder) inOrder() []service.ID {
 	return slices.SortedFunc(maps.Keys(b.added), func(x, y service.ID) int {

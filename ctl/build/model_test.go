@@ -173,6 +173,12 @@ func (m *model) check(t *rapid.T, l *lab) {
 	}
 	require.Equal(t, addrs(slices.Collect(maps.Keys(roles))...), l.Addresses())
 	require.Len(t, l.Services().Services, len(m.services))
+	backends := 0
+	for _, s := range m.services {
+		backends += len(s.backends)
+	}
+	services, present := l.Counts()
+	require.Equal(t, [2]int{len(m.services), backends}, [2]int{services, present})
 }
 
 func (m *model) checkBackend(t *rapid.T, l *lab, key, host string, s *service.Service, place int, weight uint32) {

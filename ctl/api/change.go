@@ -144,8 +144,7 @@ func (e DeleteBackend) edit(old []Service) ([]Service, error) {
 	s := old[i]
 	j := s.findBackend(e.Backend)
 	if j < 0 {
-		return nil, &Error{Kind: NotFound, Field: "backend", Value: e.Backend.String(),
-			Why: "no such backend of " + e.Service.String(), Remedy: "list them with: sluicectl backend list " + e.Service.String()}
+		return nil, NoBackend(e.Service, e.Backend)
 	}
 	s.Backends = slices.Delete(slices.Clone(s.Backends), j, j+1)
 	return replaced(old, i, s), nil
@@ -203,4 +202,10 @@ func replaced(old []Service, i int, s Service) []Service {
 func NoService(key Key) *Error {
 	return &Error{Kind: NotFound, Field: "service", Value: key.String(), Why: "no such service",
 		Remedy: "list them with: sluicectl service list"}
+}
+
+// NoBackend is the error of kind NotFound about a backend.
+func NoBackend(key Key, backend netip.AddrPort) *Error {
+	return &Error{Kind: NotFound, Field: "backend", Value: backend.String(),
+		Why: "no such backend of " + key.String(), Remedy: "list them with: sluicectl backend list " + key.String()}
 }

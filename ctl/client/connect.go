@@ -18,7 +18,7 @@ func (e *ConnectError) Error() string {
 	why, remedy := e.Err.Error(), "check the path of the socket"
 	switch {
 	case errors.Is(e.Err, fs.ErrNotExist):
-		why, remedy = "no such file", "is it running? start it with: systemctl start sluiced, or: sluiced run; or pass --socket"
+		why, remedy = "no such file", "is it running? start it with: systemctl start sluiced; or pass --socket"
 	case errors.Is(e.Err, syscall.ECONNREFUSED):
 		why, remedy = "nobody listens", "it has ended without cleaning up: start it again, see its log for the reason"
 	case errors.Is(e.Err, fs.ErrPermission):

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"strconv"
+	"time"
+
+	"sigs.k8s.io/yaml"
+)
+
+// print writes v as JSON or YAML, in the words of the API, or calls table.
+func (c *cli) print(w io.Writer, v any, table func(io.Writer) error) error {
+	switch c.output {
+	case "json":
+		e := json.NewEncoder(w)
+		e.SetEscapeHTML(false)
+		e.SetIndent("", "  ")
+		return e.Encode(v)
+	case "yaml":
+		return printYAML(w, v)
+	}
+	return table(w)
+}
+
+func printYAML(w io.Writer, v any) error {
+	text, err := yaml.Marshal(v)
+	if err == nil {
+		_, err = w.Write(text)
+	}
+	return err
+}
+
+// bytes writes a number of bytes with three digits and a binary unit: 1.25 MiB.
+func bytes(n uint64) string {
+	if n < 1024 {
+		return strconv.FormatUint(n, 10) + " B"
+	}
+	x, units := float64(n)/1024, "KMGTPE"
+	for x >= 999.5 && len(units) > 1 {
+		x, units = x/1024, units[1:]
+	}
+	return strconv.FormatFloat(x, 'f', decimals(x), 64) + " " + units[:1] + "iB"
+}
+
+func decimals(x float64) int {
+	switch {
+	case x >= 99.95:
+		return 0
+	case x >= 9.995:
+		return 1
+	}
+	return 2
+}
+
+// percent writes part of whole; empty when there is no whole.
+func percent(part, whole float64) string {
+	if whole == 0 {
+		return ""
+	}
+	return strconv.FormatFloat(100*part/whole, 'f', 1, 64) + "%"
+}
+
+func endpoint(address string, port uint16) string {
+	return net.JoinHostPort(address, strconv.Itoa(int(port)))
+}
+
+func serviceName(protocol, address string, port uint16) string {
+	return protocol + ":" + endpoint(address, port)
+}
+
+func say(w io.Writer, format string, args ...any) error {
+	_, err := fmt.Fprintf(w, format+"\n", args...)
+	return err
+}
+
+// seconds writes a duration in seconds: 45s, 14m59s.
+func seconds(n uint32) string { return (time.Duration(n) * time.Second).String() }

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sluice-lb/sluice/ctl/api"
+)
+
+func statusCmd(c *cli) *cobra.Command {
+	return &cobra.Command{
+		Use:     "status",
+		Short:   "The daemon at a glance",
+		Example: "  sluicectl status\n  sluicectl status -o json",
+		Args:    args(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx, cancel := answer(cmd)
+			defer cancel()
+			status, err := c.client.Status(ctx)
+			if err != nil {
+				return err
+			}
+			return c.print(cmd.OutOrStdout(), status, func(w io.Writer) error { return statusTable(w, status) })
+		},
+	}
+}
+
+func statusTable(w io.Writer, s api.Status) error {
+	hugepages := "no"
+	if s.Hugepages {
+		hugepages = "yes"
+	}
+	for _, line := range [][2]any{
+		{"version", s.Version},
+		{"dpdk", s.DPDK},
+		{"pid", s.PID},
+		{"started", s.Started.Local().Format(time.RFC3339)},
+		{"revision", s.Revision},
+		{"services", s.Services},
+		{"backends", s.Backends},
+		{"workers", s.Workers},
+		{"flows", used(s.Flows, s.FlowsMax)},
+		{"mbufs", used(uint64(max(s.MbufsInUse, 0)), uint64(max(s.Mbufs, 0)))},
+		{"hugepages", hugepages},
+	} {
+		if _, err := fmt.Fprintf(w, "%-10s %v\n", line[0], line[1]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func used(n, size uint64) string {
+	if size == 0 {
+		return fmt.Sprint(n)
+	}
+	return fmt.Sprintf("%d of %d (%s)", n, size, percent(float64(n), float64(size)))
+}

@@ -8,17 +8,17 @@ import (
 
 // flagHelp has the keys that can be given as flags, too.
 var flagHelp = map[string]string{
-	"run_dir":         "directory for state and locks",
-	"control.socket":  "control socket",
-	"metrics.listen":  "address for Prometheus, empty: only on the control socket",
-	"eal.hugepages":   "use hugepages",
-	"eal.memory_mb":   "MiB for DPDK without hugepages",
-	"eal.main_core":   "core for housekeeping",
-	"workers.cores":   "cores of the workers, one worker each",
-	"workers.idle":    "spin or sleep when idle",
-	"workers.flows":   "flows per worker",
-	"log.level":       "debug, info, warn or error",
-	"log.format":      "text or json",
+	"run_dir":        "directory for state and locks",
+	"control.socket": "control socket",
+	"metrics.listen": "address for Prometheus, empty: only on the control socket",
+	"eal.hugepages":  "use hugepages",
+	"eal.memory_mb":  "MiB for DPDK without hugepages",
+	"eal.main_core":  "core for housekeeping",
+	"workers.cores":  "cores of the workers, one worker each",
+	"workers.idle":   "spin or sleep when idle",
+	"workers.flows":  "flows per worker",
+	"log.level":      "debug, info, warn or error",
+	"log.format":     "text or json",
 }
 
 // AddFlags defines the flags that Load understands.

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/go-viper/mapstructure/v2"
 	"github.com/spf13/pflag"
@@ -52,7 +54,7 @@ func readError(file string, err error) error {
 // bindFlags lets flags win over the file: --control-socket is control.socket.
 func bindFlags(v *viper.Viper, flags *pflag.FlagSet) {
 	for key := range defaults {
-		if f := flags.Lookup(FlagName(key)); f != nil {
+		if f := flags.Lookup(FlagName(key)); f != nil && f.Changed {
 			_ = v.BindPFlag(key, f) // fails for a nil flag only
 		}
 	}
@@ -64,9 +66,9 @@ func FlagName(key string) string { return strings.NewReplacer(".", "-", "_", "-"
 func decode(file string, data []byte, v *viper.Viper) (*Config, error) {
 	c := new(Config)
 	hooks := mapstructure.ComposeDecodeHookFunc(
-		mapstructure.StringToTimeDurationHookFunc(),
+		durations,
 		mapstructure.TextUnmarshallerHookFunc(),
-		mapstructure.StringToSliceHookFunc(","),
+		mapstructure.StringToWeakSliceHookFunc(","),
 	)
 	exact := func(d *mapstructure.DecoderConfig) { d.ErrorUnused = true }
 	if err := v.Unmarshal(c, viper.DecodeHook(hooks), exact); err != nil {
@@ -105,9 +107,10 @@ func services(data []byte) ([]api.Service, error) {
 // explain turns what mapstructure says into one line.
 func explain(err error) string {
 	lines := strings.Split(strings.TrimSpace(err.Error()), "\n")
-	if len(lines) > 1 {
+	if len(lines) > 1 && strings.HasPrefix(lines[0], "decoding failed") {
 		lines = lines[1:]
 	}
+	lines = slices.DeleteFunc(lines, func(line string) bool { return strings.TrimSpace(line) == "" })
 	for i, line := range lines {
 		line = strings.TrimPrefix(strings.TrimSpace(line), "* ")
 		if where, keys, ok := strings.Cut(line, " has invalid keys: "); ok {
@@ -136,4 +139,16 @@ func known() string {
 	}
 	slices.Sort(names)
 	return strings.Join(slices.Compact(names), ", ")
+}
+
+// durations reads 900s or 15m, and names what it cannot read.
+func durations(from, to reflect.Type, data any) (any, error) {
+	if from.Kind() != reflect.String || to != reflect.TypeFor[time.Duration]() {
+		return data, nil
+	}
+	d, err := time.ParseDuration(data.(string))
+	if err != nil {
+		return nil, fmt.Errorf("%q: no duration: write 900s or 15m", data)
+	}
+	return d, nil
 }

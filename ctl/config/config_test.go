@@ -1,0 +1,130 @@
+package config
+
+import (
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/spf13/pflag"
+	"github.com/stretchr/testify/require"
+)
+
+const port = "ports: [{name: lan, device: 'net_null0'}]\n"
+
+func write(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "sluice.yaml")
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+	return path
+}
+
+func TestDefaultsFillWhatTheFileLeavesOut(t *testing.T) {
+	c, err := Load(write(t, port), nil)
+	require.NoError(t, err)
+	require.Equal(t, "/run/sluice", c.RunDir)
+	require.Equal(t, []int{0}, c.Workers.Cores)
+	require.Equal(t, 900*time.Second, c.Timeouts.TCPEstablished)
+	require.Equal(t, "sl-lan", c.Ports[0].Twin)
+	require.EqualValues(t, 1500, c.Ports[0].MTU)
+}
+
+func TestFileEnvironmentAndFlagsWinInThatOrder(t *testing.T) {
+	file := write(t, port+"workers: {flows: 1000, idle: sleep}\nlog: {level: warn}\n")
+	t.Setenv("SLUICE_WORKERS_FLOWS", "2000")
+	t.Setenv("SLUICE_LOG_LEVEL", "error")
+	t.Setenv("SLUICE_WORKERS_CORES", "2,3")
+	flags := pflag.NewFlagSet("test", pflag.ContinueOnError)
+	AddFlags(flags)
+	require.NoError(t, flags.Parse([]string{"--workers-flows=3000"}))
+
+	c, err := Load(file, flags)
+	require.NoError(t, err)
+	require.Equal(t, 3000, c.Workers.Flows)
+	require.Equal(t, "error", c.Log.Level)
+	require.Equal(t, "sleep", c.Workers.Idle)
+	require.Equal(t, []int{2, 3}, c.Workers.Cores)
+}
+
+func TestAddressesRoutesAndServicesAreDecoded(t *testing.T) {
+	c, err := Load(write(t, `
+ports:
+  - name: lan
+    device: net_null0
+    addresses: [10.0.0.1/24, "fd00::1/64"]
+    routes: [{to: 0.0.0.0/0, via: 10.0.0.254}]
+services:
+  - {protocol: tcp, address: 10.0.0.100, port: 80, mode: dr, backends: [{address: 10.0.0.11, weight: 3}]}
+`), nil)
+	require.NoError(t, err)
+	require.Equal(t, netip.MustParsePrefix("10.0.0.1/24"), c.Ports[0].Addresses[0])
+	require.Equal(t, netip.MustParseAddr("10.0.0.254"), c.Ports[0].Routes[0].Via)
+	require.EqualValues(t, 3, *c.Services[0].Backends[0].Weight)
+}
+
+// Each error names the file, the key, the value, and what to do.
+func TestErrorsTeach(t *testing.T) {
+	for name, c := range map[string]struct {
+		text string
+		want []string
+	}{
+		"unknown key":         {port + "worker: {cores: [1]}\n", []string{"worker", "unknown key", "known are"}},
+		"unknown nested key":  {port + "workers: {core: [1]}\n", []string{"workers", "core", "unknown key"}},
+		"unknown port key":    {"ports: [{name: lan, device: x, mtuu: 9}]\n", []string{"ports[0]", "mtuu", "unknown key"}},
+		"no ports":            {"workers: {idle: spin}\n", []string{"ports", "no port"}},
+		"bad address":         {"ports: [{name: lan, device: x, addresses: [10.0.0.300/24]}]\n", []string{"10.0.0.300/24"}},
+		"core twice":          {port + "workers: {cores: [1, 1]}\n", []string{"workers.cores", "1", "twice"}},
+		"no core":             {port + "workers: {cores: []}\n", []string{"workers.cores", "no core"}},
+		"bad idle":            {port + "workers: {idle: nap}\n", []string{"workers.idle", "nap", "spin"}},
+		"too few flows":       {port + "workers: {flows: 1}\n", []string{"workers.flows", "1", "16"}},
+		"bad duration":        {port + "timeouts: {udp: soon}\n", []string{"udp", "soon"}},
+		"short duration":      {port + "timeouts: {udp: 1ms}\n", []string{"timeouts.udp", "1ms"}},
+		"long twin":           {"ports: [{name: averyveryverylongname, device: x}]\n", []string{"ports[0].twin", "15"}},
+		"device twice":        {"ports: [{name: a, device: x}, {name: b, device: x}]\n", []string{"ports[1].device", "ports[0].device"}},
+		"bad route":           {"ports: [{name: a, device: x, routes: [{to: 0.0.0.0/0}]}]\n", []string{"ports[0].routes[0]"}},
+		"relative socket":     {port + "control: {socket: sluice.sock}\n", []string{"control.socket", "absolute"}},
+		"bad mode":            {port + "control: {mode: rw}\n", []string{"control.mode", "octal"}},
+		"metrics address":     {port + "metrics: {listen: here}\n", []string{"metrics.listen", "here"}},
+		"unknown service key": {port + "services: [{protocol: tcp, adress: 10.0.0.1}]\n", []string{"services", "adress", "unknown field"}},
+		"not YAML":            {"ports: [", []string{"not valid YAML"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			file := write(t, c.text)
+			_, err := Load(file, nil)
+			require.Error(t, err)
+			for _, want := range append(c.want, file) {
+				require.Contains(t, err.Error(), want)
+			}
+		})
+	}
+}
+
+func TestMissingFileIsNamed(t *testing.T) {
+	_, err := Load("/nonexistent/sluice.yaml", nil)
+	require.ErrorContains(t, err, "/nonexistent/sluice.yaml")
+	require.ErrorContains(t, err, "--config")
+}
+
+// The sample has every key there is, with the defaults where it can.
+func TestSampleIsValidAndComplete(t *testing.T) {
+	const sample = "../../deploy/sluice.yaml"
+	_, err := Load(sample, nil)
+	require.NoError(t, err)
+	text, err := os.ReadFile(sample)
+	require.NoError(t, err)
+	for key := range defaults {
+		_, leaf, nested := strings.Cut(key, ".")
+		if !nested {
+			leaf = key
+		}
+		require.Contains(t, string(text), leaf+":", "key %s is not in the sample", key)
+	}
+}
+
+func TestEveryFlagIsAKey(t *testing.T) {
+	for key := range flagHelp {
+		require.Contains(t, defaults, key)
+	}
+}

@@ -26,6 +26,8 @@ type engine struct {
 	started time.Time
 	busy    []atomic.Uint64 // per worker: share of busy polls in the last second, in 1/1000
 
+	changing sync.Mutex // one change at a time, the kernel's addresses included
+
 	mu       sync.Mutex                        // guards what follows
 	baseline map[service.BackendID]worker.Load // counters that an id had when it was given back
 
@@ -44,6 +46,8 @@ func newEngine(d *daemon) *engine {
 // Change makes a change of the services, and tells the kernel path which
 // addresses to answer for and which hosts to keep resolved.
 func (e *engine) Change(_ context.Context, c api.Change) (uint64, error) {
+	e.changing.Lock()
+	defer e.changing.Unlock()
 	revision, err := e.builder.Apply(c)
 	if err != nil {
 		return revision, err
@@ -52,7 +56,6 @@ func (e *engine) Change(_ context.Context, c api.Change) (uint64, error) {
 	if err := e.path.SetAddresses(e.builder.Addresses()); err != nil {
 		return revision, fmt.Errorf("the change is in force, but not all addresses are: %w", err)
 	}
-	e.log.Info("changed", "what", fmt.Sprint(c.Edit), "revision", revision)
 	return revision, nil
 }
 
@@ -61,15 +64,12 @@ func (e *engine) Services() api.ServiceList { return e.builder.Services() }
 
 // Status is the daemon at a glance.
 func (e *engine) Status() api.Status {
-	list := e.builder.Services()
 	s := api.Status{
 		Version: version(), DPDK: dpdk.Version(), PID: os.Getpid(), Started: e.started,
-		Revision: list.Revision, Services: len(list.Services), Workers: len(e.plane.workers),
+		Revision: e.plane.store.Load().Revision, Workers: len(e.plane.workers),
 		Mbufs: e.plane.pool.Size(), MbufsInUse: e.plane.pool.InUse(), Hugepages: e.plane.eal.HasHugepages(),
 	}
-	for _, svc := range list.Services {
-		s.Backends += len(svc.Backends)
-	}
+	s.Services, s.Backends = e.builder.Counts()
 	for _, w := range e.Workers() {
 		s.Flows += w.Flows
 		s.FlowsMax += w.FlowsMax

@@ -195,3 +195,72 @@ func TestAfPacketTooManyQueues(t *testing.T) {
 	assert.Equal(t, uint16(2), p.Info().Queues)
 	assert.Nil(t, p.Info().RSSKey, "the kernel's fanout is no Toeplitz")
 }
+
+// fds is how many file descriptors the process has.
+func fds(t *testing.T) int {
+	entries, err := os.ReadDir("/proc/self/fd")
+	require.NoError(t, err)
+	return len(entries)
+}
+
+func TestAfPacketAttachAndCloseLeaveNothing(t *testing.T) {
+	vethPair(t)
+	pool := newPool(t, 1023)
+	link, err := netlink.LinkByName("dpdk0")
+	require.NoError(t, err)
+	before := fds(t)
+	for i := range 20 {
+		p, err := Attach(PortConfig{Name: "wan", Device: "net_af_packet0,iface=dpdk0", Promiscuous: true, Pool: pool})
+		require.NoError(t, err, i)
+		require.NoError(t, p.Close(), i)
+	}
+	assert.Equal(t, before, fds(t))
+	assert.Zero(t, pool.InUse())
+	assert.Zero(t, allmulti(t, link.Attrs().Index))
+	after, err := netlink.LinkByName("dpdk0")
+	require.NoError(t, err)
+	assert.Zero(t, after.Attrs().Promisc)
+}
+
+// A worker must not wait for an interface that is down.
+func TestAfPacketTransmitsWhileDown(t *testing.T) {
+	for _, name := range []string{"dpdk0", "peer0"} {
+		t.Run(name, func(t *testing.T) {
+			vethPair(t)
+			pool := newPool(t, 1023)
+			p := attach(t, PortConfig{Name: "wan", Device: "net_af_packet0,iface=dpdk0", Pool: pool})
+			link, err := netlink.LinkByName(name)
+			require.NoError(t, err)
+			require.NoError(t, netlink.LinkSetDown(link))
+			require.Eventually(t, func() bool { return !p.LinkUp() }, 10*time.Second, 5*time.Millisecond)
+			var burst packet.Burst
+			for range 40 { // more than the 512 frames of the ring
+				fill(t, pool, &burst, 64)
+				p.Tx(0, &burst, 64)
+			}
+			assert.Zero(t, pool.InUse())
+			require.NoError(t, netlink.LinkSetUp(link))
+			require.Eventually(t, p.LinkUp, 10*time.Second, 5*time.Millisecond)
+			assertTransmits(t, p, pool)
+		})
+	}
+}
+
+// assertTransmits sends a frame until the peer has it: first the driver flushes
+// what was left in its ring, of which the peer's socket may lose some.
+func assertTransmits(t *testing.T, p *Port, pool *Pool) {
+	peer := rawSocket(t, "peer0")
+	want, buf := testFrame(7), make([]byte, 2048)
+	assert.Eventually(t, func() bool {
+		b := pool.Alloc()
+		b.SetLen(len(want))
+		copy(b.Bytes(), want)
+		p.Tx(0, &packet.Burst{b}, 1)
+		for {
+			n, _, err := unix.Recvfrom(peer, buf, unix.MSG_DONTWAIT)
+			if err != nil || bytes.Equal(want, buf[:n]) {
+				return err == nil
+			}
+		}
+	}, 10*time.Second, 5*time.Millisecond)
+}

@@ -108,7 +108,9 @@ func startQuietly(args []string) error {
 		return explain(err, lines)
 	}
 	for _, line := range lines {
-		slog.Warn("DPDK: " + line)
+		if !strings.Contains(line, "hugepages reported on node") { // per page size; checkMemory looked at the sum
+			slog.Warn("DPDK: " + line)
+		}
 	}
 	return nil
 }
@@ -122,9 +124,10 @@ func (e *EAL) Workers() int { return len(e.busy) }
 // Socket is the NUMA node of a worker's core.
 func (e *EAL) Socket(worker int) int { return int(eal.LcoreToSocket(uint(lcoreOf(worker)))) }
 
-// Close detaches the ports that are left, ends the workers' threads' loops,
-// gives all memory back and removes EAL's files. Buffers and pools must not be
-// touched any more. It refuses, and changes nothing, while a worker runs.
+// Close detaches the ports that are left, ends the loops of the workers'
+// threads, unmaps DPDK's memory and removes its files. Buffers and pools must
+// not be touched any more. DPDK keeps some hugepages until the process ends. It
+// refuses, and changes nothing, while a worker runs.
 func (e *EAL) Close() error {
 	for i := range e.busy {
 		if e.busy[i].Load() {

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sluice-lb/sluice/packet"
 )
 
 // One EAL serves all tests of this binary: DPDK starts once per process. What
@@ -77,8 +79,26 @@ func newPool(t testing.TB, n int) *Pool {
 	t.Helper()
 	p, err := NewPool(uniqueName("p"), n, 2048, 32, -1)
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, p.Close()) })
+	t.Cleanup(func() {
+		noneTwice(t, p)
+		require.NoError(t, p.Close())
+	})
 	return p
+}
+
+// noneTwice takes all buffers out: one that was freed twice would come out
+// twice, which InUse cannot tell.
+func noneTwice(t testing.TB, p *Pool) {
+	seen := map[*packet.Buf]bool{}
+	for b := p.Alloc(); b != nil; b = p.Alloc() {
+		require.False(t, seen[b], "a buffer was freed twice")
+		seen[b] = true
+	}
+	var burst packet.Burst
+	for b := range seen {
+		burst[0] = b
+		p.Free(&burst, 1)
+	}
 }
 
 // attach attaches until the end of the test. The pool is closed after it.

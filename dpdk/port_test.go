@@ -184,7 +184,9 @@ func TestBurstsDoNotAllocate(t *testing.T) {
 
 // BenchmarkNull is one burst received and transmitted; ns/packet is both.
 func BenchmarkNull(b *testing.B) {
-	pool := newPool(b, 8191)
+	pool, err := NewPool("bench", 8191, 2048, 256, -1)
+	require.NoError(b, err)
+	b.Cleanup(func() { require.NoError(b, pool.Close()) })
 	p := attach(b, PortConfig{Name: "n", Device: "net_null6", Pool: pool})
 	packets := 0
 	onWorker(b, func() error {

@@ -109,7 +109,7 @@ func TestDecrementTTL(t *testing.T) {
 	}
 }
 
-// TestForward: RFC 1624's own example of eqn. 2 failing is among the sums tried.
+// TestForward: new addresses and TTL at once leave the header's checksum right.
 func TestForward(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := with(udpPacket(), func(p *frame.Packet) { p.ID = rapid.Uint16().Draw(t, "id") })

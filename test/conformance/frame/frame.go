@@ -119,7 +119,7 @@ func (p Packet) spoil(l4 []byte) {
 	sum := uint32(l4[at])<<8 | uint32(l4[at+1])
 	sum += uint32(p.SumError)
 	sum = sum&0xffff + sum>>16
-	if p.NoSum {
+	if p.NoSum || p.Proto == TCP && sum == 0xffff { // 0 by its other name, which no TCP writes
 		sum = 0
 	}
 	l4[at], l4[at+1] = byte(sum>>8), byte(sum)

@@ -29,13 +29,9 @@ func (c *cli) onService(ctx context.Context, key api.Key, look func(*api.Service
 }
 
 func (c *cli) tryOnService(ctx context.Context, key api.Key, look func(*api.Service) (api.Service, error)) (changed bool, err error) {
-	list, err := c.client.Services(ctx)
+	now, revision, err := c.lookUp(ctx, key)
 	if err != nil {
 		return false, err
-	}
-	var now *api.Service
-	if s, err := list.Find(key); err == nil {
-		now = &s
 	}
 	next, err := look(now)
 	if errors.Is(err, errUnchanged) {
@@ -43,6 +39,21 @@ func (c *cli) tryOnService(ctx context.Context, key api.Key, look func(*api.Serv
 	} else if err != nil {
 		return false, err
 	}
-	_, err = c.client.PutService(ctx, next, &list.Revision)
+	_, err = c.client.PutService(ctx, next, &revision)
 	return err == nil, err
+}
+
+// lookUp returns a service, or nil, and a revision at which that was so. The
+// revision of a missing service is read first: if the configuration still is at
+// it when the write comes, the service was missing all the time.
+func (c *cli) lookUp(ctx context.Context, key api.Key) (*api.Service, uint64, error) {
+	status, err := c.client.Status(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	s, revision, err := c.client.Service(ctx, key)
+	if api.IsKind(err, api.NotFound) {
+		return nil, status.Revision, nil
+	}
+	return &s, revision, err
 }

@@ -67,5 +67,5 @@ func countersTable(w io.Writer, services []api.ServiceCounters) error {
 }
 
 func trafficRow(t *table, name, mode, weight string, c api.Traffic) error {
-	return t.row(name, mode, weight, c.Flows, c.Active, c.Inactive, c.InPackets, bytes(c.InBytes), c.OutPackets, bytes(c.OutBytes))
+	return t.row(name, mode, weight, c.Flows, c.Active, c.Inactive, c.InPackets, bytesOf(c.InBytes), c.OutPackets, bytesOf(c.OutBytes))
 }

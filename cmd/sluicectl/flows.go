@@ -93,6 +93,6 @@ func (c *cli) flowPrinter(w io.Writer) (emit func(api.Flow) error, flush func() 
 			local = "-"
 		}
 		return t.row(f.Protocol, f.Client, f.Virtual, local, f.Backend, f.Mode, f.State, seconds(f.Expires),
-			f.InPackets, bytes(f.InBytes), f.OutPackets, bytes(f.OutBytes), f.Worker)
+			f.InPackets, bytesOf(f.InBytes), f.OutPackets, bytesOf(f.OutBytes), f.Worker)
 	}, t.flush
 }

@@ -33,8 +33,8 @@ func printYAML(w io.Writer, v any) error {
 	return err
 }
 
-// bytes writes a number of bytes with three digits and a binary unit: 1.25 MiB.
-func bytes(n uint64) string {
+// bytesOf writes a number of bytes with three digits and a binary unit: 1.25 MiB.
+func bytesOf(n uint64) string {
 	if n < 1024 {
 		return strconv.FormatUint(n, 10) + " B"
 	}

@@ -33,7 +33,7 @@ func portsTable(w io.Writer, ports []api.Port) error {
 	t := newTable(w, "PORT", "LINK", "MAC", ">MTU", ">QUEUES", "DRIVER", "TWIN", ">RX", ">RX-BYTES", ">TX", ">TX-BYTES",
 		">MISSED", ">ERRORS", ">NOBUF", ">TO-KERNEL", ">FROM-KERNEL")
 	for _, p := range ports {
-		if err := t.row(p.Name, p.Link, p.MAC, p.MTU, p.Queues, p.Driver, p.Twin, p.RxPackets, bytes(p.RxBytes), p.TxPackets, bytes(p.TxBytes),
+		if err := t.row(p.Name, p.Link, p.MAC, p.MTU, p.Queues, p.Driver, p.Twin, p.RxPackets, bytesOf(p.RxBytes), p.TxPackets, bytesOf(p.TxBytes),
 			p.RxMissed, p.RxErrors+p.TxErrors, p.RxNoBuf, p.ToKernel, p.FromKernel); err != nil {
 			return err
 		}

@@ -96,6 +96,7 @@ func newRoot(c *cli) *cobra.Command {
 // a word that it does not know it fails, where cobra would print the help and
 // succeed.
 func group(cmd *cobra.Command) *cobra.Command {
+	cmd.SuggestionsMinimumDistance = 2
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 {
 			return nil

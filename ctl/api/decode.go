@@ -158,5 +158,5 @@ func wanted(e *json.UnmarshalTypeError) string {
 func at(data []byte, offset int64) string {
 	before := data[:min(max(offset, 0), int64(len(data)))]
 	line := bytes.Count(before, []byte("\n")) + 1
-	return fmt.Sprintf(" at line %d, column %d", line, len(before)-bytes.LastIndexByte(before, '\n')-1)
+	return fmt.Sprintf(" at line %d, near column %d", line, len(before)-bytes.LastIndexByte(before, '\n')-1)
 }

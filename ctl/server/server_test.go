@@ -211,7 +211,7 @@ func TestReplaceAllIsLarge(t *testing.T) {
 		}
 		list.Services = append(list.Services, service)
 	}
-	text, err := json.MarshalIndent(list, "", "    ")
+	text, err := json.MarshalIndent(list, "", "  ")
 	require.NoError(t, err)
 	engine := &servertest.Engine{}
 	s := speak(t, engine, server.Options{})

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"sigs.k8s.io/yaml"
+
+	"github.com/sluice-lb/sluice/ctl/api"
+	"github.com/sluice-lb/sluice/ctl/server/servertest"
+)
+
+func state() *servertest.Engine {
+	return &servertest.Engine{
+		State: api.Status{Version: "1.2.3", DPDK: "DPDK 22.11.4", PID: 42, Started: time.Unix(0, 0), Workers: 1, Flows: 250, FlowsMax: 1000, MbufsInUse: 512, Mbufs: 8192},
+		PortList: []api.Port{{Name: "wan", Link: "up", MAC: "02:00:00:00:00:01", MTU: 1500, Queues: 1, Driver: "net_af_packet", Twin: "wan0",
+			RxPackets: 1234567, RxBytes: 1 << 30, TxPackets: 1, TxBytes: 60, RxErrors: 1, TxErrors: 2, ToKernel: 7, FromKernel: 8}},
+		Loops: []api.Worker{{ID: 0, Core: 1, Received: 10, Generated: 2, Transmitted: 9, ToKernel: 2, Dropped: 1, Flows: 3, FlowsMax: 1000, FlowsNew: 5, FlowsExpired: 2, Busy: 0.125}},
+		Ends: []api.Verdict{{Name: "forwarded", Outcome: "transmitted", Packets: 9, Workers: []uint64{9}, Help: "rewritten for its flow and transmitted"},
+			{Name: "no-route", Outcome: "dropped", Packets: 1, Workers: []uint64{1}, Help: "the gateway's kernel has no route"},
+			{Name: "fragment", Outcome: "dropped", Workers: []uint64{0}, Help: "fragment addressed to a service"}},
+		Traffic: []api.ServiceCounters{{Protocol: "tcp", Address: "10.0.0.100", Port: 80, Mode: "fullnat",
+			Traffic: api.Traffic{Flows: 100, Active: 1, Inactive: 2, InPackets: 700, InBytes: 55555, OutPackets: 600, OutBytes: 123456789},
+			Backends: []api.BackendCounters{{Address: "10.0.1.11", Port: 80, Weight: 1, Traffic: api.Traffic{Flows: 50}},
+				{Address: "10.0.1.12", Port: 80, Removed: true, Traffic: api.Traffic{Flows: 50}}}}},
+		FlowList: []api.Flow{{Protocol: "tcp", Mode: "fullnat", State: "ESTABLISHED", Client: "192.0.2.7:40000", Virtual: "10.0.0.100:80",
+			Local: "10.0.1.1:1024", Backend: "10.0.1.11:80", Expires: 899, InPackets: 4, InBytes: 300, OutPackets: 3, OutBytes: 5000},
+			{Protocol: "udp", Mode: "dr", State: "UDP", Client: "192.0.2.8:5", Virtual: "10.0.0.100:53", Backend: "10.0.1.12:53", Expires: 9}},
+	}
+}
+
+func TestStateTables(t *testing.T) {
+	s := newShell(t, state())
+	s.ok("status", fmt.Sprintf(`
+version    1.2.3
+dpdk       DPDK 22.11.4
+pid        42
+started    %s
+revision   0
+services   0
+backends   0
+workers    1
+flows      250 of 1000 (25.0%%)
+mbufs      512 of 8192 (6.2%%)
+hugepages  no
+`, time.Unix(0, 0).Format(time.RFC3339)))
+	s.ok("ports", `
+PORT  LINK  MAC                 MTU  QUEUES  DRIVER         TWIN       RX  RX-BYTES  TX  TX-BYTES  MISSED  ERRORS  NOBUF  TO-KERNEL  FROM-KERNEL
+wan   up    02:00:00:00:00:01  1500       1  net_af_packet  wan0  1234567  1.00 GiB   1      60 B       0       3      0          7            8
+`)
+	s.ok("workers", `
+WORKER  CORE   BUSY  RECEIVED  GENERATED  TRANSMITTED  TO-KERNEL  HANDED-OVER  DROPPED  FLOWS   MAX  CREATED  EXPIRED
+     0     1  12.5%        10          2            9          2            0        1      3  1000        5        2
+`)
+	s.ok("verdicts", `
+VERDICT    OUTCOME      PACKETS  SHARE  MEANING
+forwarded  transmitted        9  90.0%  rewritten for its flow and transmitted
+no-route   dropped            1  10.0%  the gateway's kernel has no route
+`)
+	s.ok("verdicts --all", `
+VERDICT    OUTCOME      PACKETS  SHARE  MEANING
+forwarded  transmitted        9  90.0%  rewritten for its flow and transmitted
+no-route   dropped            1  10.0%  the gateway's kernel has no route
+fragment   dropped            0   0.0%  fragment addressed to a service
+`)
+	s.ok("counters", `
+SERVICE / BACKEND  MODE      WEIGHT  FLOWS  ACTIVE  INACTIVE   IN  IN-BYTES  OUT  OUT-BYTES
+tcp:10.0.0.100:80  fullnat             100       1         2  700  54.3 KiB  600    118 MiB
+  10.0.1.11:80                    1     50       0         0    0       0 B    0        0 B
+  10.0.1.12:80              removed     50       0         0    0       0 B    0        0 B
+`)
+	s.fails("counters tcp:10.0.0.100:81", 1, "service: tcp:10.0.0.100:81: no such service")
+	s.ok("flows", `
+PROTO  CLIENT           VIRTUAL        LOCAL          BACKEND       MODE     STATE        EXPIRES  IN  IN-BYTES  OUT  OUT-BYTES  WORKER
+tcp    192.0.2.7:40000  10.0.0.100:80  10.0.1.1:1024  10.0.1.11:80  fullnat  ESTABLISHED   14m59s   4     300 B    3   4.88 KiB       0
+udp    192.0.2.8:5      10.0.0.100:53  -              10.0.1.12:53  dr       UDP               9s   0       0 B    0        0 B       0
+`)
+}
+
+func TestFlowFilters(t *testing.T) {
+	s := newShell(t, state())
+	for flags, want := range map[string]string{
+		"--service udp:10.0.0.100:53": "192.0.2.8:5", "--client 192.0.2.7": "192.0.2.7:40000",
+		"--backend 10.0.1.12": "192.0.2.8:5", "--backend 10.0.1.11:80": "192.0.2.7:40000", "--limit 1": "192.0.2.7:40000",
+	} {
+		code, out, errOut := s.run("flows -o json "+flags, "")
+		require.Equal(t, 0, code, errOut)
+		var f api.Flow
+		require.NoError(t, json.Unmarshal([]byte(out), &f), "exactly one line: %s", out)
+		require.Equal(t, want, f.Client)
+	}
+}
+
+func TestMachineOutput(t *testing.T) {
+	engine := state()
+	s := newShell(t, engine)
+	for line, want := range map[string]any{
+		"status": engine.Status(), "ports": api.PortList{Ports: engine.PortList}, "workers": api.WorkerList{Workers: engine.Loops},
+		"verdicts": api.VerdictList{Verdicts: engine.Ends}, "counters tcp:10.0.0.100:80": api.CounterList{Services: engine.Traffic},
+	} {
+		wantJSON, err := json.Marshal(want)
+		require.NoError(t, err)
+		_, out, _ := s.run(line+" -o json", "")
+		require.JSONEq(t, string(wantJSON), out, line)
+		_, out, _ = s.run(line+" -o yaml", "")
+		fromYAML, err := yaml.YAMLToJSON([]byte(out))
+		require.NoError(t, err)
+		require.JSONEq(t, string(wantJSON), string(fromYAML), line)
+	}
+}

@@ -60,7 +60,7 @@ cli_flows() { # counters-json service-filter backend-address
 # run_case runs one row; every witness must tell the same story.
 run_case() { # mode family protocol
 	local mode=$1 family=${2#ipv} proto=$3 mark="$1-$2-$3" log=http port=80 vip
-	local answers reasons=() suffix=
+	local answers reasons=() row why
 	[[ $proto == tcp ]] || log=udp port=7
 	vip=$(lab_addr "vip-$mode" "$family")
 	lab_exec client nft reset counters >/dev/null
@@ -71,11 +71,13 @@ run_case() { # mode family protocol
 	check_logs
 	check_cli
 	check_path
-	[[ $answers == *retries=0 ]] || suffix=" (${answers##* })"
+	row="$mode $2 $proto ${answers%% *}/$EXCHANGES rs1=$(logged rs1) rs2=$(logged rs2)"
+	[[ $answers == *retries=0 ]] || row+=" (${answers##* })"
 	if ((${#reasons[@]} == 0)); then
-		echo "PASS $mode $2 $proto ${answers%% *}/$EXCHANGES rs1=$(logged rs1) rs2=$(logged rs2)$suffix"
+		echo "PASS $row"
 	else
-		failed "$mode $2 $proto ${answers%% *}/$EXCHANGES rs1=$(logged rs1) rs2=$(logged rs2)$suffix: $(printf '%s; ' "${reasons[@]}")"
+		why=$(printf '; %s' "${reasons[@]}")
+		failed "$row: ${why:2}"
 	fi
 }
 

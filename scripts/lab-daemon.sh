@@ -12,16 +12,12 @@ lab_daemon_start() {
 	LAB_DAEMON=$!
 	for ((i = 0; i < 400; i++)); do
 		! lab_ctl status >/dev/null 2>&1 || return 0
-		lab_wait_recorded sluiced || break
+		! lab_ended sluiced || break
 		sleep 0.05
 	done
 	tail -n 30 "$LAB_DIR/sluiced.log" >&2
 	die "lab $LAB_ID: sluiced: has ended, or is not ready after 20 s: its log is above"
 }
-
-# lab_wait_recorded is true while a process that this shell has just started
-# lives, be it before or after it has recorded itself.
-lab_wait_recorded() { [[ ! -e $LAB_DIR/pids/$1 ]] || lab_alive "$1"; }
 
 # lab_daemon_stop ends a daemon that this shell started; it fails, and says how,
 # when that took force or ended with an error.

@@ -67,7 +67,7 @@ lab_wait_listening() { # host name -t|-u port out
 	local i
 	for ((i = 0; i < 200; i++)); do
 		[[ -n $(lab_exec "$1" ss -Hln "$3" "sport = $4") ]] && return
-		lab_alive "$2" || break
+		! lab_ended "$2" || break
 		sleep 0.05
 	done
 	cat "$LAB_DIR/$1/$5" "$LAB_DIR/$1/error.log" >&2 || true

@@ -96,7 +96,9 @@ lab_spawn() { # name host log command...
 	) </dev/null >>"$log" 2>&1 &
 }
 
-lab_alive() { recorded_alive "$LAB_DIR/pids/$1"; }
+# lab_ended is true once a spawned process has gone; before it has recorded
+# itself, it has not.
+lab_ended() { [[ -e $LAB_DIR/pids/$1 ]] && ! recorded_alive "$LAB_DIR/pids/$1"; }
 
 # lab_end ends a recorded process, politely for SECONDS, then with its whole
 # session; it returns 1 when that was needed.

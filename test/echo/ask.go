@@ -19,14 +19,25 @@ type answer struct {
 	err     error
 }
 
-// exchange asks from a port of its own until the answer to exactly this
-// question has come back.
-func exchange(to netip.AddrPort, question string, wait time.Duration, tries int) answer {
-	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(to))
-	if err != nil {
-		return answer{err: err}
+// exchanges has count exchanges one after the other. All sockets stay open until
+// the end: the kernel gives a closed one's port to another, and two exchanges
+// from one port would be one flow.
+func exchanges(to netip.AddrPort, count int, mark string, wait time.Duration, tries int) *tally {
+	sum := newTally(count)
+	for i := range count {
+		conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(to))
+		if err != nil {
+			sum.add(answer{err: err})
+			continue
+		}
+		defer conn.Close()
+		sum.add(exchange(conn, fmt.Sprintf("%s-%d", mark, i), wait, tries))
 	}
-	defer conn.Close()
+	return sum
+}
+
+// exchange asks until the answer to exactly this question has come back.
+func exchange(conn *net.UDPConn, question string, wait time.Duration, tries int) answer {
 	var last error
 	for try := range tries {
 		name, err := askOnce(conn, question, wait)

@@ -79,10 +79,7 @@ func runAsk(args []string) error {
 	if err != nil {
 		return fmt.Errorf("ask: %w", err)
 	}
-	tally := newTally(*count)
-	for i := range *count {
-		tally.add(exchange(to, fmt.Sprintf("%s-%d", *mark, i), *wait, *tries))
-	}
-	fmt.Println(tally)
-	return tally.verdict()
+	sum := exchanges(to, *count, *mark, *wait, *tries)
+	fmt.Println(sum)
+	return sum.verdict()
 }

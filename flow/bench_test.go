@@ -87,7 +87,7 @@ func (t *Table) findEach(packets *burst) (sum uint64) {
 
 // count is what a worker does to every flow it has found.
 func (t *Table) count(ref Ref) {
-	t.Touch(t.At(ref.Index()))
+	t.Touch(t.Common(ref.Index()))
 	t.Cold(ref.Index()).InPackets++
 }
 

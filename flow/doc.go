@@ -10,15 +10,20 @@
 //
 // # How it is laid out
 //
-//		hash of tuple -> bucket (64 bytes: 8 tags, 8 refs, link) -> Entry4 (64 bytes) | Cold (40 bytes)
+//		hash of tuple -> bucket (64 bytes: 8 tags, 8 refs, link) -> Entry4 (64 bytes) or Entry6 (128) | Cold (40 bytes)
 //
 //	  - index.go: tags and buckets; knows refs, not keys
+//	  - entry.go: what a flow is, whatever its family; entry4.go, entry6.go
 //	  - links.go: free entries and the wheel's lists, threaded through the entries
 //	  - wheel.go: which entry to look at in which tick; knows indexes only
-//	  - table.go: IPv4 flows over these three; lookup.go: the staged look-up;
-//	    expire.go: time
+//	  - table.go: flows over these; insert.go; lookup.go and lookup6.go: the
+//	    staged look-up; expire.go: time; scan.go: all of them in slices
 //	  - memory.go: the region. It holds no pointer and no absolute address, so it
 //	    may live in a shared file later.
+//
+// IPv4 and IPv6 flows share index, wheel and clock, so that a burst of both is
+// looked up in one go. Entries are apart, or IPv4 would pay for long addresses:
+// each family has its own pool, and a bit of Index and Ref says which.
 //
 // A look-up for a burst goes in stages, so that cache misses overlap:
 //

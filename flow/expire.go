@@ -27,12 +27,12 @@ func (t *Table) Advance(now time.Duration) {
 func (t *Table) Now() uint32 { return t.clock.now }
 
 // Touch marks a flow as seen now.
-func (t *Table) Touch(e *Entry4) { e.LastSeen = t.clock.now }
+func (t *Table) Touch(e *Common) { e.LastSeen = t.clock.now }
 
 // SetState changes the state of a flow. A longer life is noticed when the wheel
 // comes by, a shorter one at once.
 func (t *Table) SetState(i Index, s State) {
-	e := &t.hot[i]
+	e := t.common(i)
 	shorter := t.life[s] < t.life[e.State]
 	e.State = s
 	if shorter {
@@ -41,7 +41,7 @@ func (t *Table) SetState(i Index, s State) {
 }
 
 // TimeLeft is how long the flow lives on if no packet comes.
-func (t *Table) TimeLeft(e *Entry4) time.Duration {
+func (t *Table) TimeLeft(e *Common) time.Duration {
 	return time.Duration(max(int32(t.deadline(e)-t.clock.now), 0)) * Tick
 }
 
@@ -49,7 +49,7 @@ func (t *Table) TimeLeft(e *Entry4) time.Duration {
 // looks at no more than budget entries and slots of the wheel and goes on there at
 // the next call, so that a stall is caught up in slices too. expired is called
 // before each removal; it must not insert, remove or change a state.
-func (t *Table) Expire(budget int, expired func(Index, *Entry4)) int {
+func (t *Table) Expire(budget int, expired func(Index, *Common)) int {
 	n := 0
 	for ; budget > 0; budget-- {
 		i, ok := t.wheel.due(t.clock.now)
@@ -59,7 +59,7 @@ func (t *Table) Expire(budget int, expired func(Index, *Entry4)) int {
 		if i == 0 {
 			continue
 		}
-		e := &t.hot[i]
+		e := t.common(Index(i))
 		if int32(t.deadline(e)-t.clock.now) > 0 {
 			t.rearm(i, e)
 			continue
@@ -72,9 +72,9 @@ func (t *Table) Expire(budget int, expired func(Index, *Entry4)) int {
 }
 
 // deadline is the tick in which the flow has been silent for too long.
-func (t *Table) deadline(e *Entry4) uint32 { return e.LastSeen + t.life[e.State] }
+func (t *Table) deadline(e *Common) uint32 { return e.LastSeen + t.life[e.State] }
 
-func (t *Table) rearm(i uint32, e *Entry4) {
+func (t *Table) rearm(i uint32, e *Common) {
 	t.wheel.disarm(i)
 	t.wheel.arm(i, t.deadline(e))
 }

@@ -8,7 +8,7 @@ import (
 
 // keys are the secret numbers of a table's hash. Without them nobody can
 // choose addresses and ports that meet in one bucket.
-type keys [4]uint64
+type keys [8]uint64
 
 // newKeys derives keys from a seed; 0 takes a random one.
 func newKeys(seed uint64) (k keys) {
@@ -29,6 +29,15 @@ func newKeys(seed uint64) (k keys) {
 // the low ones are the tag.
 func (k *keys) hash4(t Tuple4) uint64 {
 	x := fold(t.Addrs^k[0], (uint64(t.Ports)<<8|uint64(t.Proto))^k[1])
+	return fold(x^k[2], k[3])
+}
+
+// hash6 takes the source, the destination, and the rest with both, in a round
+// each, and ends like hash4.
+func (k *keys) hash6(t *Tuple6) uint64 {
+	src := fold(t.Addrs[0]^k[0], t.Addrs[1]^k[1])
+	dst := fold(t.Addrs[2]^k[4], t.Addrs[3]^k[5])
+	x := fold(src^k[6], dst^(uint64(t.Ports)<<8|uint64(t.Proto))^k[7])
 	return fold(x^k[2], k[3])
 }
 

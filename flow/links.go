@@ -1,20 +1,37 @@
 package flow
 
-// links are the two list fields of every entry of a pool, seen as words, so that
-// free list and wheel need not know what an entry is: they are its last two
-// words. An entry is in one list at a time: free, or in a slot of the wheel.
-type links struct {
-	words  []uint32 // the pool's entries
-	stride int      // words per entry
+// entries are the flows of both families. Position 0 of each array is never used.
+type entries struct {
+	hot4         []Entry4
+	hot6         []Entry6
+	cold4, cold6 []Cold // parallel to hot4, hot6
 }
 
-func (l links) next(i uint32) uint32 { return l.words[int(i+1)*l.stride-2] }
-func (l links) prev(i uint32) uint32 { return l.words[int(i+1)*l.stride-1] }
+func (s *entries) common(i Index) *Common {
+	if i.IPv6() {
+		return &s.hot6[i.position()].Common
+	}
+	return &s.hot4[i].Common
+}
 
-func (l links) setNext(i, next uint32) { l.words[int(i+1)*l.stride-2] = next }
-func (l links) setPrev(i, prev uint32) { l.words[int(i+1)*l.stride-1] = prev }
+func (s *entries) cold(i Index) *Cold {
+	if i.IPv6() {
+		return &s.cold6[i.position()]
+	}
+	return &s.cold4[i]
+}
 
-// pool hands out the indexes of entries, 1 to size; 0 is none. The one freed
+// links are the two list fields of every entry. An entry is in one list at a
+// time: its family's free list, or a slot of the wheel.
+type links struct{ *entries }
+
+func (l links) next(i uint32) uint32 { return l.common(Index(i)).wheelNext }
+func (l links) prev(i uint32) uint32 { return l.common(Index(i)).wheelPrev }
+
+func (l links) setNext(i, next uint32) { l.common(Index(i)).wheelNext = next }
+func (l links) setPrev(i, prev uint32) { l.common(Index(i)).wheelPrev = prev }
+
+// pool hands out the indexes of a family's entries; 0 is none. The one freed
 // last comes first: it is warm.
 type pool struct {
 	links
@@ -23,10 +40,10 @@ type pool struct {
 	size  int
 }
 
-func newPool(l links, size int) pool {
+func newPool(l links, f Family, size int) pool {
 	p := pool{links: l, size: size}
-	for i := size; i > 0; i-- {
-		p.put(uint32(i))
+	for n := size; n > 0; n-- {
+		p.put(uint32(MakeIndex(f, uint32(n))))
 	}
 	return p
 }
@@ -47,3 +64,6 @@ func (p *pool) put(i uint32) {
 	p.first = i
 	p.free++
 }
+
+// used is how many entries are out.
+func (p *pool) used() int { return p.size - p.free }

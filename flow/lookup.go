@@ -4,12 +4,17 @@ package flow
 func (t *Table) Hash(k Tuple4) uint64 { return t.keys.hash4(k) }
 
 // Candidate is the first ref of the hash's home bucket whose tag fits, 0 when
-// there is none. Match tells whether it is the one; if not, only Find knows.
+// there is none, for hashes of either family. Match (Match6) tells whether it is
+// the one; if not, only Find (Find6) knows.
 func (t *Table) Candidate(hash uint64) Ref { return t.index.candidate(hash) }
 
-// Match says whether the tuple is that of the ref. False for ref 0.
+// Match says whether the tuple is that of the ref. False for ref 0 and refs of
+// IPv6 flows.
 func (t *Table) Match(ref Ref, k Tuple4) bool {
-	e := &t.hot[ref.Index()]
+	if ref&refIPv6 != 0 {
+		return false
+	}
+	e := &t.hot4[ref.Index()]
 	addrs, ports := e.ReqAddrs, e.ReqPorts
 	repAddrs, repPorts := e.RepAddrs, e.RepPorts // loaded in any case: the direction cannot be predicted
 	if ref.Dir() == Reply {

@@ -76,7 +76,8 @@ func (m *machine) fill(t *rapid.T) {
 
 func (m *machine) add(t *rapid.T, req, rep Tuple4, twoWay bool, state State) {
 	rep.Proto = req.Proto
-	e := Entry4{ReqAddrs: req.Addrs, ReqPorts: req.Ports, Proto: req.Proto, State: state, Backend: 7}
+	e := Entry4{ReqAddrs: req.Addrs, ReqPorts: req.Ports,
+		Common: Common{Proto: req.Proto, State: state, Backend: 7}}
 	if twoWay {
 		e.RepAddrs, e.RepPorts = rep.Addrs, rep.Ports
 	}
@@ -135,7 +136,7 @@ func (m *machine) forget(i Index) {
 
 func (m *machine) touch(t *rapid.T) {
 	i := m.pick(t)
-	m.table.Touch(m.table.At(i))
+	m.table.Touch(m.table.Common(i))
 	m.table.Cold(i).InPackets++
 	m.flows[i].seen = m.elapsed
 	m.flows[i].in++
@@ -164,8 +165,9 @@ func (m *machine) expireSome(t *rapid.T) { m.expire(t, rapid.IntRange(0, 50).Dra
 
 func (m *machine) expire(t *rapid.T, budget int) {
 	calls := 0
-	n := m.table.Expire(budget, func(i Index, e *Entry4) {
+	n := m.table.Expire(budget, func(i Index, _ *Common) {
 		calls++
+		e := m.table.At(i)
 		f := m.flows[i]
 		if f == nil {
 			t.Fatalf("flow %d expired, but is not there", i)
@@ -192,7 +194,7 @@ func (m *machine) expireAll(t *rapid.T) {
 		if m.elapsed >= max(f.seen+life, f.changed)+Tick {
 			t.Fatalf("flow %d in %v is still there after %v", i, f.entry.State, m.elapsed-f.seen)
 		}
-		if left := m.table.TimeLeft(m.table.At(i)); left < 0 || left > life+Tick {
+		if left := m.table.TimeLeft(m.table.Common(i)); left < 0 || left > life+Tick {
 			t.Fatalf("flow %d in %v has %v left of %v", i, f.entry.State, left, life)
 		}
 	}
@@ -238,13 +240,13 @@ func (t *Table) verify(tuples int) error {
 		return fmt.Errorf("%d refs, want %d: %w", n, tuples, err)
 	}
 	free := 0
-	for i := t.pool.first; i != 0; i = t.pool.next(i) {
+	for i := t.pools[IPv4].first; i != 0; i = t.pools[IPv4].next(i) {
 		free++
 	}
 	armed := 0
 	for slot, i := range t.wheel.heads {
 		for prev := uint32(slot) | slotMark; i != 0; prev, i = i, t.wheel.next(i) {
-			e := &t.hot[i]
+			e := t.common(Index(i))
 			if t.wheel.prev(i) != prev {
 				return fmt.Errorf("entry %d: linked to %#x, want %#x", i, t.wheel.prev(i), prev)
 			}
@@ -255,8 +257,8 @@ func (t *Table) verify(tuples int) error {
 			armed++
 		}
 	}
-	if free != t.pool.free || armed != t.Len() || free+armed != t.Cap() {
-		return fmt.Errorf("%d entries in the wheel, %d free (%d counted) of %d", armed, free, t.pool.free, t.Cap())
+	if free != t.pools[IPv4].free || armed != t.Len() || free+armed != t.Cap() {
+		return fmt.Errorf("%d entries in the wheel, %d free (%d counted) of %d", armed, free, t.pools[IPv4].free, t.Cap())
 	}
 	return nil
 }

@@ -11,12 +11,12 @@ import (
 func udp(t *testing.T, table *Table, n int) {
 	t.Helper()
 	for i := range n {
-		_, ok := table.Insert(Entry4{ReqAddrs: uint64(table.Now())<<32 | uint64(i), Proto: 17, State: StateUDP})
+		_, ok := table.Insert(Entry4{ReqAddrs: uint64(table.Now())<<32 | uint64(i), Common: Common{Proto: 17, State: StateUDP}})
 		require.True(t, ok)
 	}
 }
 
-func ignore(Index, *Entry4) {}
+func ignore(Index, *Common) {}
 
 func TestExpiresInItsTick(t *testing.T) {
 	table := newTable(t, Config{Flows: 1})
@@ -51,7 +51,7 @@ func TestTouchExtends(t *testing.T) {
 	table.Advance(0)
 	udp(t, table, 1)
 	table.Advance(Tick)
-	table.Touch(table.At(1))
+	table.Touch(table.Common(1))
 	table.Advance(300*time.Second + Tick)
 	require.Zero(t, table.Expire(1<<20, ignore))
 	table.Advance(300*time.Second + 2*Tick)
@@ -130,7 +130,7 @@ func TestTicksWrap(t *testing.T) {
 	table.Advance(almost + 200*time.Second)
 	require.Zero(t, table.Expire(1<<20, ignore))
 	require.Equal(t, uint32(600), table.Now(), "wrapped")
-	require.Equal(t, 100*time.Second+Tick, table.TimeLeft(table.At(1)))
+	require.Equal(t, 100*time.Second+Tick, table.TimeLeft(table.Common(1)))
 	udp(t, table, 10)
 	table.Advance(almost + 301*time.Second)
 	require.Equal(t, 10, table.Expire(1<<20, ignore))
@@ -148,9 +148,9 @@ func TestStateChangesLife(t *testing.T) {
 	table.SetState(b, StateEstablished)
 	table.Advance(10*time.Second + Tick)
 	var ended []Index
-	table.Expire(1<<20, func(i Index, _ *Entry4) { ended = append(ended, i) })
+	table.Expire(1<<20, func(i Index, _ *Common) { ended = append(ended, i) })
 	require.Equal(t, []Index{a}, ended)
-	require.Equal(t, 890*time.Second, table.TimeLeft(table.At(b)))
+	require.Equal(t, 890*time.Second, table.TimeLeft(table.Common(b)))
 	table.Advance(900*time.Second + Tick)
 	require.Equal(t, 1, table.Expire(1<<20, ignore))
 }

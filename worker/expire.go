@@ -15,7 +15,7 @@ func (w *Worker) expire() {
 }
 
 // end takes a flow that is about to go out of the counts of its backend.
-func (w *Worker) end(_ flow.Index, e *flow.Entry4) {
+func (w *Worker) end(_ flow.Index, e *flow.Common) {
 	w.countFlow(e.Backend, e.State, -1)
 }
 

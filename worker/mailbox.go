@@ -48,9 +48,9 @@ func (w *Worker) serveMail() {
 }
 
 // copyFlow is serveMail's visitor.
-func (w *Worker) copyFlow(index flow.Index, e *flow.Entry4, c *flow.Cold) {
-	m := &w.mail
-	m.records[m.n] = Record{Index: index, Entry: *e, Cold: *c, Left: w.table.TimeLeft(e)}
+func (w *Worker) copyFlow(index flow.Index, c *flow.Cold) {
+	m, e := &w.mail, w.table.At(index)
+	m.records[m.n] = Record{Index: index, Entry: *e, Cold: *c, Left: w.table.TimeLeft(&e.Common)}
 	m.n++
 }
 

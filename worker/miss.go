@@ -47,7 +47,7 @@ func (w *Worker) reopens(s *slot) bool {
 	if !w.snap.Backends.At(uint32(e.Backend)).Present {
 		return false // dropped silently, even new SYNs on that tuple
 	}
-	w.end(s.ref.Index(), e)
+	w.end(s.ref.Index(), &e.Common)
 	w.table.Remove(s.ref.Index())
 	w.removed = true
 	s.ref = 0
@@ -96,8 +96,11 @@ func (w *Worker) schedule(s *slot, svc *service.Service, key service.Key) packet
 		return w.answer(s, modes.PortUnreachable, packet.AnsweredNoBackend, packet.DropNoBackend)
 	}
 	e := flow.Entry4{
-		ReqAddrs: s.packet.Addrs, ReqPorts: s.packet.Ports, Proto: s.packet.Proto,
-		Mode: svc.Mode, State: firstState(s.packet.Proto), Service: svc.ID, Backend: backend.ID,
+		ReqAddrs: s.packet.Addrs, ReqPorts: s.packet.Ports,
+		Common: flow.Common{
+			Proto: s.packet.Proto, Mode: svc.Mode, State: firstState(s.packet.Proto),
+			Service: svc.ID, Backend: backend.ID,
+		},
 	}
 	w.resolve(&e)
 	if e.HopReq == 0 {

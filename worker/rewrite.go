@@ -105,7 +105,7 @@ func (w *Worker) nextHop(e *flow.Entry4, dir flow.Dir) (service.Hop, packet.Verd
 
 // account updates the flow's state, its counters and its backend's.
 func (w *Worker) account(s *slot, e *flow.Entry4, index flow.Index, dir flow.Dir) {
-	w.table.Touch(e)
+	w.table.Touch(&e.Common)
 	if s.packet.Proto == packet.ProtoTCP {
 		w.track(e, index, dir, s.packet.TCPFlags)
 	}

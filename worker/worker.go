@@ -69,8 +69,8 @@ type Worker struct {
 	stats       counters
 	published   Stats
 	lastRefill  time.Duration
-	onEnd       func(flow.Index, *flow.Entry4)             // w.end, bound once
-	onScan      func(flow.Index, *flow.Entry4, *flow.Cold) // w.copyFlow, bound once
+	onEnd       func(flow.Index, *flow.Common) // w.end, bound once
+	onScan      func(flow.Index, *flow.Cold)   // w.copyFlow, bound once
 	idle        idler
 	removed     bool // a flow ended during this burst: refs found before may be stale
 }

@@ -1,0 +1,104 @@
+package flow
+
+// Insert adds a flow, seen now, with zero counters. Its reply tuple is entered
+// only if it has one (RepAddrs or RepPorts not 0). LastSeen, Flags and Cold are
+// the table's to set. It fails when the table is full or a tuple is already
+// there; who must tell these apart asks Has first, as the port allocator does.
+func (t *Table) Insert(e Entry4) (Index, bool) {
+	req, rep := e.RequestTuple(), e.ReplyTuple()
+	reqHash, repHash := t.Hash(req), t.Hash(rep)
+	replies := e.hasReply()
+	if t.Find(reqHash, req) != 0 || replies && (rep == req || t.Find(repHash, rep) != 0) {
+		return 0, false
+	}
+	i := t.admit(IPv4, reqHash, repHash, replies)
+	if i == 0 {
+		return 0, false
+	}
+	t.hot4[i] = e
+	t.begin(i)
+	return i, true
+}
+
+// Insert6 is Insert for an IPv6 flow.
+func (t *Table) Insert6(e Entry6) (Index, bool) {
+	req, rep := e.RequestTuple(), e.ReplyTuple()
+	reqHash, repHash := t.Hash6(&req), t.Hash6(&rep)
+	replies := e.hasReply()
+	if t.Find6(reqHash, &req) != 0 || replies && (rep == req || t.Find6(repHash, &rep) != 0) {
+		return 0, false
+	}
+	i := t.admit(IPv6, reqHash, repHash, replies)
+	if i == 0 {
+		return 0, false
+	}
+	t.hot6[i.position()] = e
+	t.begin(i)
+	return i, true
+}
+
+// admit takes an entry and puts its tuples into the index; 0 when there is no
+// room.
+func (t *Table) admit(f Family, reqHash, repHash uint64, replies bool) Index {
+	p := &t.pools[f]
+	i := p.get()
+	if i != 0 && !t.enter(Index(i), reqHash, repHash, replies) {
+		p.put(i)
+		return 0
+	}
+	return Index(i)
+}
+
+// enter puts both tuples into the index, or none.
+func (t *Table) enter(i Index, reqHash, repHash uint64, replies bool) bool {
+	if !t.index.put(reqHash, MakeRef(i, Request)) {
+		return false
+	}
+	if replies && !t.index.put(repHash, MakeRef(i, Reply)) {
+		t.index.remove(reqHash, MakeRef(i, Request))
+		return false
+	}
+	return true
+}
+
+// begin makes the flow live whose tuples and settings are in its entry.
+func (t *Table) begin(i Index) {
+	e := t.common(i)
+	e.Flags, e.LastSeen = flagUsed, t.clock.now
+	*t.cold(i) = Cold{Created: t.clock.now}
+	t.wheel.arm(uint32(i), t.deadline(e))
+}
+
+// Remove ends a flow of either family. An index that is not in use is ignored.
+func (t *Table) Remove(i Index) {
+	if t.common(i).Flags&flagUsed == 0 {
+		return
+	}
+	t.wheel.disarm(uint32(i))
+	if i.IPv6() {
+		t.leave6(i)
+	} else {
+		t.leave4(i)
+	}
+	t.pools[i.Family()].put(uint32(i))
+}
+
+// leave4 takes a flow out of the index and clears its entry.
+func (t *Table) leave4(i Index) {
+	e := &t.hot4[i]
+	t.index.remove(t.Hash(e.RequestTuple()), MakeRef(i, Request))
+	if e.hasReply() {
+		t.index.remove(t.Hash(e.ReplyTuple()), MakeRef(i, Reply))
+	}
+	*e = Entry4{}
+}
+
+func (t *Table) leave6(i Index) {
+	e := &t.hot6[i.position()]
+	req, rep := e.RequestTuple(), e.ReplyTuple()
+	t.index.remove(t.Hash6(&req), MakeRef(i, Request))
+	if e.hasReply() {
+		t.index.remove(t.Hash6(&rep), MakeRef(i, Reply))
+	}
+	*e = Entry6{}
+}

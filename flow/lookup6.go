@@ -1,0 +1,34 @@
+package flow
+
+// Hash6 is Hash of an IPv6 tuple.
+func (t *Table) Hash6(k *Tuple6) uint64 { return t.keys.hash6(k) }
+
+// Match6 says whether the tuple is that of the ref. False for ref 0 and refs of
+// IPv4 flows.
+func (t *Table) Match6(ref Ref, k *Tuple6) bool {
+	if ref&refIPv6 == 0 {
+		return false
+	}
+	e := &t.hot6[ref.Index().position()]
+	addrs, ports := &e.Req, e.ReqPorts
+	repPorts := e.RepPorts // loaded in any case: the direction cannot be predicted
+	if ref.Dir() == Reply {
+		addrs, ports = &e.Rep, repPorts
+	}
+	differs := addrs[0] ^ k.Addrs[0] | addrs[1] ^ k.Addrs[1] | addrs[2] ^ k.Addrs[2] | addrs[3] ^ k.Addrs[3]
+	return differs|uint64(ports^k.Ports)|uint64(e.Proto^k.Proto) == 0
+}
+
+// Find6 is the ref of a tuple, 0 when it is not in the table. hash is its Hash6.
+func (t *Table) Find6(hash uint64, k *Tuple6) Ref {
+	p := t.index.probe(hash)
+	for {
+		ref := t.index.next(&p)
+		if ref == 0 || t.Match6(ref, k) {
+			return ref
+		}
+	}
+}
+
+// Has6 says whether a tuple is in the table.
+func (t *Table) Has6(k *Tuple6) bool { return t.Find6(t.Hash6(k), k) != 0 }

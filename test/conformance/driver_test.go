@@ -145,8 +145,11 @@ func (r *rig) checkKernel(i int, want []Frame) {
 
 func (r *rig) states() []flow.State {
 	states := []flow.State{}
-	visit := func(_ flow.Index, e *flow.Entry4, _ *flow.Cold) { states = append(states, e.State) }
-	r.table.Scan(0, r.table.Cap()+1, visit)
+	for i := range r.table.Cap() {
+		if s := r.table.At(flow.Index(i + 1)).State; s != flow.StateNone { // of what is not in use
+			states = append(states, s)
+		}
+	}
 	return states
 }
 

@@ -29,7 +29,7 @@ func kernelCases() []Case {
 	arp := append([]byte{255, 255, 255, 255, 255, 255, 2, 0, 0, 0, 1, 1, 8, 6}, make([]byte, 46)...)
 	return []Case{
 		given("unknown destination", packet.ClassOther, atClients(to(tcp, "198.51.100.3", 22), with(to(udp, "198.51.100.3", 53), padded, ttl(1)))...),
-		given("other port of a VIP", packet.ClassOther, atClients(to(tcp, vip, 22), to(udp, vip, 81))...),
+		given("other port of a VIP", packet.ClassOther, atClients(to(tcp, vip, 22), to(udp, vip, 81), to(udp, vip, 8443))...),
 		given("other protocol of a VIP", packet.ClassOther, atClients(ping)...),
 		given("ports of a local address below the pool", packet.ClassOther, atBackends(reply(frame.TCP, 1, 22), reply(frame.UDP, 1, 1023))...),
 		given("BGP", packet.ClassRouting, atClients(to(tcp, vip, 179), to(tcp, "198.51.100.3", 179))...),

@@ -52,6 +52,7 @@ func stateCases() []Case {
 			segment{frame.RST | frame.ACK, true, flow.StateClose}),
 		anew("TIME_WAIT", frame.FIN),
 		anewAfterRST(),
+		backendsSYN(),
 		timeWaitKeepsData(),
 	}
 }
@@ -117,6 +118,21 @@ func anewAfterRST() Case {
 			{In: atBackends(late)},
 		},
 		Verdicts: Verdicts{packet.Forwarded: 3, packet.DropNoFlow: 1},
+	}
+}
+
+// backendsSYN: a SYN of the backend opens nothing anew, it is a reply.
+func backendsSYN() Case {
+	in, rst := request(frame.TCP), with(reply(frame.TCP, 1, Local1), flags(frame.RST))
+	syn := with(rst, flags(frame.SYN))
+	return Case{
+		Name: "backend's SYN on CLOSE is a reply", Services: services(fullnat(frame.TCP, rip1)),
+		Steps: []Step{
+			{In: atClients(in), Out: atBackends(viaFullNAT(in, 1, Local1))},
+			{In: atBackends(rst), Out: atClients(replied(rst)), States: []flow.State{flow.StateClose}},
+			{In: atBackends(syn), Out: atClients(replied(syn)), States: []flow.State{flow.StateSynSent}},
+		},
+		Verdicts: Verdicts{packet.Forwarded: 3},
 	}
 }
 

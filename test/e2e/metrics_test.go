@@ -1,0 +1,98 @@
+package e2e
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// Prometheus and the control socket tell the same numbers, at both places where
+// metrics are served.
+func TestMetricsAgreeWithTheControlSocket(t *testing.T) {
+	l := newLab(t)
+	d := l.start(setup{})
+	key := d.add("fullnat", "tcp", "rs1", "rs2")
+	l.getMany(10, key, "metrics")
+	_ = l.connect(closedPort(key))
+	d.quiet()
+	places := map[string]string{
+		"address": l.run("gw", "curl", "-sSf", "http://127.0.0.1:9105/metrics"),
+		"socket":  l.run("gw", "curl", "-sSf", "--unix-socket", d.Socket, "http://sluice/metrics"),
+	}
+	for place, text := range places {
+		t.Run(place, func(t *testing.T) { d.checkMetrics(t, text) })
+	}
+	d.stop()
+}
+
+func (d *daemon) checkMetrics(t *testing.T, text string) {
+	problems, err := promlint.New(strings.NewReader(text)).Lint()
+	require.NoError(t, err)
+	for _, p := range problems {
+		assert.False(t, strings.HasPrefix(p.Metric, "sluice_"), "%s: %s", p.Metric, p.Text)
+	}
+	parser := expfmt.NewTextParser(model.LegacyValidation)
+	families, err := parser.TextToMetricFamilies(strings.NewReader(text))
+	require.NoError(t, err)
+
+	list, err := d.Verdicts(ctx)
+	require.NoError(t, err)
+	packets := series(families["sluice_packets_total"])
+	assert.Len(t, packets, len(list), "with one worker, one series a verdict")
+	for _, v := range list {
+		assert.Equal(t, float64(v.Packets), packets["outcome="+v.Outcome+" verdict="+v.Name+" worker=0"], v.Name)
+	}
+	workers, err := d.Workers(ctx)
+	require.NoError(t, err)
+	assert.Equal(t, float64(workers[0].Received), series(families["sluice_worker_received_packets_total"])["worker=0"])
+	assert.Equal(t, float64(workers[0].Generated), series(families["sluice_worker_generated_packets_total"])["worker=0"])
+	assert.Equal(t, float64(d.mbufs), series(families["sluice_mbufs_in_use"])[""])
+
+	services, err := d.Counters(ctx, nil)
+	require.NoError(t, err)
+	require.Len(t, services, 1)
+	service := "service=tcp:10.0.0.100:80"
+	for _, b := range services[0].Backends {
+		labels := "backend=" + b.Address + ":80 direction=out " + service
+		assert.Equal(t, float64(b.OutBytes), series(families["sluice_backend_bytes_total"])[labels])
+		assert.NotZero(t, b.OutBytes)
+		assert.EqualValues(t, 5, series(families["sluice_backend_flows_total"])["backend="+b.Address+":80 "+service])
+	}
+	for _, name := range []string{"go_goroutines", "process_open_fds"} {
+		assert.Contains(t, families, name)
+	}
+}
+
+// series is the values of a family by their labels, in alphabetical order.
+func series(f *dto.MetricFamily) map[string]float64 {
+	out := map[string]float64{}
+	for _, m := range f.GetMetric() {
+		var labels []string
+		for _, l := range m.GetLabel() {
+			labels = append(labels, l.GetName()+"="+l.GetValue())
+		}
+		out[strings.Join(labels, " ")] = m.GetCounter().GetValue() + m.GetGauge().GetValue()
+	}
+	return out
+}
+
+// /metrics is the one page of the address that Prometheus may see: nothing can
+// be changed through it.
+func TestMetricsAddressServesNothingElse(t *testing.T) {
+	l := newLab(t)
+	d := l.start(setup{})
+	for _, path := range []string{"/", "/v1/services", "/v1/status", "/openapi.json"} {
+		code := l.run("gw", "curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}", "http://127.0.0.1:9105"+path)
+		assert.Equal(t, "404", code, path)
+	}
+	code := l.run("gw", "curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}", "-X", http.MethodPost, "http://127.0.0.1:9105/metrics")
+	assert.Equal(t, "405", code)
+	d.stop()
+}

@@ -36,13 +36,13 @@ const (
 // destination to its source, out where it came in, in the same VLAN. It quotes
 // the IP packet as it stands. It reports false, and changes nothing, for packets
 // that must not be answered (RFC 1122 section 3.2.2, RFC 4443 section 2.4):
-// errors themselves, fragments, or no room in the buffer.
+// errors themselves, fragments but the first (IPv6: all), or no room in the buffer.
 func Answer(b *packet.Buf, p *packet.Parsed, e ICMPError) bool {
 	extra, limit := packet.IPv4Len+packet.ICMPLen, quoteMax4
 	if p.IPv6 {
 		extra, limit = packet.IPv6Len+packet.ICMPLen, quoteMax6
 	}
-	if p.Error || p.Fragment || b.Headroom() < extra {
+	if p.Error || laterFragment(b.Bytes(), p) || b.Headroom() < extra {
 		return false
 	}
 	b.Trim(min(int(p.End), int(p.L3)+limit-extra))
@@ -55,6 +55,10 @@ func Answer(b *packet.Buf, p *packet.Parsed, e ICMPError) bool {
 		answer4(frame[p.L3:], p.Addrs, e)
 	}
 	return true
+}
+
+func laterFragment(frame []byte, p *packet.Parsed) bool {
+	return p.Fragment && (p.IPv6 || packet.IPv4At(frame, p.L3).LaterFragment())
 }
 
 // moveEthernet copies the header of n bytes from where it was to the front, its

@@ -81,8 +81,8 @@ func (h *IPv4) TotalLen() int { return int(binary.BigEndian.Uint16(h[2:4])) }
 // Fragment reports whether the packet is a fragment: offset or more-fragments set.
 func (h *IPv4) Fragment() bool { return binary.BigEndian.Uint16(h[6:8])&0x3fff != 0 }
 
-// laterFragment reports whether the packet is a fragment other than the first.
-func (h *IPv4) laterFragment() bool { return binary.BigEndian.Uint16(h[6:8])&0x1fff != 0 }
+// LaterFragment reports whether the packet is a fragment other than the first.
+func (h *IPv4) LaterFragment() bool { return binary.BigEndian.Uint16(h[6:8])&0x1fff != 0 }
 
 // DontFragment is the DF bit.
 func (h *IPv4) DontFragment() bool { return h[6]&0x40 != 0 }

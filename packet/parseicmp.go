@@ -35,7 +35,7 @@ func (p *Parsed) quoted4(kind byte, quoted []byte) Verdict {
 	}
 	ip := (*IPv4)(quoted)
 	hl := ip.HeaderLen()
-	if ip.Version() != 4 || hl < IPv4Len || len(quoted) < hl+8 || ip.laterFragment() {
+	if ip.Version() != 4 || hl < IPv4Len || len(quoted) < hl+8 || ip.LaterFragment() {
 		return Kernel
 	}
 	if !p.quotedPorts(ip.Proto(), quoted[hl:]) {

@@ -65,6 +65,16 @@ func (b *Buf) Prepend(n int) bool {
 	return true
 }
 
+// Cut removes n bytes from the front. It changes nothing when the frame is
+// shorter.
+func (b *Buf) Cut(n int) {
+	if n >= 0 && n <= int(b.dataLen) {
+		b.dataOff += uint16(n)
+		b.dataLen -= uint16(n)
+		b.pktLen -= uint32(n)
+	}
+}
+
 // Trim cuts the frame to n bytes. It changes nothing when the frame is shorter.
 func (b *Buf) Trim(n int) {
 	if n >= 0 && n < int(b.dataLen) {

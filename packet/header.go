@@ -12,6 +12,7 @@ const (
 	EthernetLen = 14
 	VLANLen     = 4
 	IPv4Len     = 20 // without options
+	IPv6Len     = 40 // without extension headers
 	TCPLen      = 20 // without options
 	UDPLen      = 8
 	ICMPLen     = 8
@@ -48,6 +49,13 @@ func (h *Ethernet) SetAddresses(dstSrc uint64, src uint32) {
 	binary.LittleEndian.PutUint32(h[8:12], src)
 }
 
+// SetTag writes an 802.1Q tag behind the addresses of frame; the EtherType of the
+// payload is behind it already.
+func SetTag(frame []byte, vlan uint16) {
+	binary.BigEndian.PutUint16(frame[12:14], EtherTypeVLAN)
+	binary.BigEndian.PutUint16(frame[14:16], vlan)
+}
+
 const mac48 = 1<<48 - 1
 
 // Raw is the address in the low 48 bits, in the order of the wire.
@@ -73,8 +81,14 @@ func (h *IPv4) TotalLen() int { return int(binary.BigEndian.Uint16(h[2:4])) }
 // Fragment reports whether the packet is a fragment: offset or more-fragments set.
 func (h *IPv4) Fragment() bool { return binary.BigEndian.Uint16(h[6:8])&0x3fff != 0 }
 
+// LaterFragment reports whether the packet is a fragment other than the first.
+func (h *IPv4) LaterFragment() bool { return binary.BigEndian.Uint16(h[6:8])&0x1fff != 0 }
+
 // DontFragment is the DF bit.
 func (h *IPv4) DontFragment() bool { return h[6]&0x40 != 0 }
+
+// TOS is the type of service: DSCP and ECN.
+func (h *IPv4) TOS() uint8 { return h[1] }
 
 // TTL is the time to live.
 func (h *IPv4) TTL() uint8 { return h[8] }
@@ -94,6 +108,13 @@ func (h *IPv4) Forward(addrs uint64, delta uint16) {
 	sum := Fold(uint64(delta) + TTLDelta)
 	c := h[10:12]
 	binary.LittleEndian.PutUint16(c, AddDelta(binary.LittleEndian.Uint16(c), sum))
+}
+
+// Readdress stores the addresses and adds delta to the checksum; the TTL stays.
+func (h *IPv4) Readdress(addrs uint64, delta uint16) {
+	binary.LittleEndian.PutUint64(h[12:20], addrs)
+	c := h[10:12]
+	binary.LittleEndian.PutUint16(c, AddDelta(binary.LittleEndian.Uint16(c), delta))
 }
 
 // DecrementTTL decrements the TTL and updates the checksum.

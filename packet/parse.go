@@ -2,17 +2,20 @@ package packet
 
 import "encoding/binary"
 
-// Parsed is what one look at a frame found. After Parse returned Pending, every
-// field is valid but TCPFlags (iff Proto is TCP) and Ports, L4 (iff not Fragment).
+// Parsed is what one look at a frame found. After Parse returned Pending, the
+// fields without a condition are valid.
 type Parsed struct {
-	Addrs    uint64 // IPv4 addresses, raw: source low, destination high
-	Ports    uint32 // raw: source low, destination high
-	L4       uint16 // offset of the TCP or UDP header
+	Addrs    uint64 // IPv4: addresses, raw, source low, destination high (IPv6: in the frame)
+	Ports    uint32 // raw: source low, destination high; valid iff not Fragment
+	L4       uint16 // offset of the TCP, UDP or ICMP header; valid iff not Fragment
 	End      uint16 // offset behind the IP packet; what follows is Ethernet padding
-	L3       uint8  // offset of the IP header
-	Proto    uint8  // TCP or UDP
-	TCPFlags uint8
+	VLAN     uint16 // 802.1Q id; 0: untagged (or tagged with a priority alone)
+	L3       uint8  // offset of the IP header: 14, or 18 behind a tag
+	Proto    uint8  // TCP or UDP; of the quoted packet if Error
+	TCPFlags uint8  // valid iff Proto is TCP and not Error
+	IPv6     bool
 	Fragment bool        // part of a packet: ports unknown
+	Error    bool        // ICMP error: Addrs (Quoted for IPv6) and Ports are the quoted packet's, reversed
 	Class    KernelClass // valid iff the packet goes to the kernel
 }
 
@@ -21,24 +24,31 @@ func (p *Parsed) Len() int { return int(p.End) - int(p.L3) }
 
 // Gate is what Parse must know of the port.
 type Gate struct {
-	MAC uint64 // the port's address, raw
+	MAC   uint64     // the port's address, raw
+	VLANs [64]uint64 // bit i of word j: VLAN 64j+i is configured
 }
+
+// Allow configures a VLAN.
+func (g *Gate) Allow(vlan uint16) { g.VLANs[vlan>>6&63] |= 1 << (vlan & 63) }
+
+func (g *Gate) allows(vlan uint16) bool { return g.VLANs[vlan>>6&63]>>(vlan&63)&1 != 0 }
 
 // Parse is the one gate: it validates the frame once, for all later stages to
 // trust. In order:
 //
-//  1. Ethernet: for us, or for a group.
-//  2. Not IPv4: the kernel's (ARP, IPv6, LACP, anything else).
-//  3. IPv4 header: lengths, checksum, options, addresses.
-//  4. TCP or UDP header: lengths. Other protocols are the kernel's.
+//  1. Ethernet: for us, or for a group; at most one tag, of a known VLAN.
+//  2. Neither IPv4 nor IPv6: the kernel's (ARP, LACP, anything else).
+//  3. IP header: lengths, checksum, options or extension headers, addresses.
+//  4. TCP, UDP: lengths. ICMP errors: what they quote. Other protocols are the
+//     kernel's.
 //
-// It returns Pending for a TCP or UDP packet (or a fragment of one) that may
-// belong to a flow, Kernel with p.Class, or the reason to drop. The lengths of
-// the Ethernet payload beyond the IP packet are padding. L4 checksums are not
-// looked at: the ends verify them, and wrong ones must stay wrong. A frame has at
-// most 65535 bytes, as a Buf has.
+// It returns Pending for a TCP or UDP packet, a fragment of one or an ICMP error
+// about one, that may belong to a flow; Kernel with p.Class; or the reason to
+// drop. The lengths of the Ethernet payload beyond the IP packet are padding. L4
+// checksums are not looked at: the ends verify them, and wrong ones must stay
+// wrong. A frame has at most 65535 bytes, as a Buf has.
 func Parse(frame []byte, g *Gate, p *Parsed) Verdict {
-	*p = Parsed{Class: ClassOther}
+	*p = Parsed{Class: ClassOther, L3: EthernetLen}
 	if len(frame) < EthernetLen {
 		return DropTruncated
 	}
@@ -47,14 +57,20 @@ func Parse(frame []byte, g *Gate, p *Parsed) Verdict {
 	if !group && eth.DstRaw() != g.MAC && !virtualRouter(eth) {
 		return DropForeignMAC
 	}
-	switch eth.Type() {
+	kind := eth.Type()
+	if kind == EtherTypeVLAN || kind == EtherTypeQinQ {
+		if len(frame) < EthernetLen+VLANLen {
+			return DropTruncated
+		}
+		if kind = p.tag(frame, g, kind); kind == 0 {
+			return DropUnknownVLAN
+		}
+	}
+	switch kind {
 	case EtherTypeIPv4:
-		p.L3 = EthernetLen
 		return p.ipv4(frame, group)
 	case EtherTypeIPv6:
-		return p.ipv6(frame)
-	case EtherTypeVLAN, EtherTypeQinQ:
-		return DropUnknownVLAN
+		return p.ipv6(frame, group)
 	case EtherTypeARP:
 		p.Class = ClassNeighbour
 	case EtherTypeSlow:
@@ -63,61 +79,27 @@ func Parse(frame []byte, g *Gate, p *Parsed) Verdict {
 	return Kernel
 }
 
+// tag reads an 802.1Q tag and returns the EtherType behind it, 0 when the VLAN
+// is not ours or there is another tag (802.1ad).
+func (p *Parsed) tag(frame []byte, g *Gate, outer uint16) (kind uint16) {
+	tci := binary.BigEndian.Uint16(frame[14:16])
+	kind = binary.BigEndian.Uint16(frame[16:18])
+	p.VLAN, p.L3 = tci&0xfff, EthernetLen+VLANLen
+	if outer == EtherTypeQinQ || kind == EtherTypeVLAN || kind == EtherTypeQinQ || p.VLAN != 0 && !g.allows(p.VLAN) {
+		return 0
+	}
+	return kind
+}
+
 // virtualRouter recognizes VRRP's virtual router addresses 00:00:5e:00:01:xx
 // and, for IPv6, 00:00:5e:00:02:xx (RFC 9568 section 7.3).
 func virtualRouter(h *Ethernet) bool {
 	return binary.BigEndian.Uint32(h[0:4]) == 0x00005e00 && (h[4] == 1 || h[4] == 2)
 }
 
-func (p *Parsed) ipv4(frame []byte, group bool) Verdict {
-	if len(frame) < EthernetLen+IPv4Len {
-		return DropTruncated
-	}
-	ip := IPv4At(frame, EthernetLen)
-	hl, total := ip.HeaderLen(), ip.TotalLen()
-	if ip.Version() != 4 || hl < IPv4Len || total < hl {
-		return DropBadIPHeader
-	}
-	if EthernetLen+total > len(frame) {
-		return DropTruncated
-	}
-	options := frame[EthernetLen+IPv4Len : EthernetLen+hl]
-	if !ip.checksumOK(options) {
-		return DropBadIPChecksum
-	}
-	if len(options) > 0 && sourceRouted(options) {
-		return DropSourceRoute
-	}
-	p.Addrs, p.Proto = ip.AddrsRaw(), ip.Proto()
-	p.End = uint16(EthernetLen + total)
-	if dst := byte(p.Addrs >> 32); dst >= 224 { // multicast, reserved, broadcast
-		p.Class = classOfProto(p.Proto)
-		return Kernel
-	}
-	if martian(p.Addrs) {
-		return DropMartian
-	}
-	if group {
-		return DropForeignMAC // unicast IP in a broadcast frame (RFC 1122 section 3.3.6)
-	}
-	if ip.Fragment() {
-		p.Fragment = true
-		return p.fragment()
-	}
-	p.L4 = uint16(EthernetLen + hl)
-	return p.transport(frame[p.L4:p.End])
-}
-
-func (p *Parsed) fragment() Verdict {
-	if p.Proto == ProtoTCP || p.Proto == ProtoUDP {
-		return Pending
-	}
-	p.Class = classOfProto(p.Proto)
-	return Kernel
-}
-
-// transport validates the header at the start of l4, which ends with the packet.
-func (p *Parsed) transport(l4 []byte) Verdict {
+// transport validates the header at p.L4.
+func (p *Parsed) transport(frame []byte) Verdict {
+	l4 := frame[p.L4:p.End]
 	switch p.Proto {
 	case ProtoTCP:
 		if len(l4) < TCPLen {
@@ -135,6 +117,8 @@ func (p *Parsed) transport(l4 []byte) Verdict {
 		if n := (*UDP)(l4).Len(); n < UDPLen || n > len(l4) {
 			return DropBadL4Header
 		}
+	case ProtoICMP, ProtoICMPv6:
+		return p.icmp(l4)
 	default:
 		p.Class = classOfProto(p.Proto)
 		return Kernel
@@ -143,34 +127,14 @@ func (p *Parsed) transport(l4 []byte) Verdict {
 	return Pending
 }
 
-// martian tells whether the raw addresses have a source that no host may send
-// to us: this network, loopback, multicast and above (RFC 1812 section 5.3.7),
-// or the destination's own address.
-func martian(addrs uint64) bool {
-	src := byte(addrs)
-	return src == 0 || src == 127 || src >= 224 || uint32(addrs) == uint32(addrs>>32)
-}
-
-// sourceRouted looks for a loose or strict source route (RFC 791 section 3.1)
-// among the options. A malformed list counts as one: nobody sends it in earnest.
-func sourceRouted(options []byte) bool {
-	for i := 0; i < len(options); {
-		switch kind := options[i]; kind {
-		case 0: // end of list
-			return false
-		case 1: // no operation
-			i++
-		case 131, 137: // LSRR, SSRR
-			return true
-		default:
-			rest := options[i:]
-			if len(rest) < 2 || rest[1] < 2 || int(rest[1]) > len(rest) {
-				return true
-			}
-			i += int(rest[1])
-		}
+// fragment decides about a part of a packet by its protocol alone.
+func (p *Parsed) fragment() Verdict {
+	p.Fragment, p.L4 = true, 0
+	if p.Proto == ProtoTCP || p.Proto == ProtoUDP {
+		return Pending
 	}
-	return false
+	p.Class = classOfProto(p.Proto)
+	return Kernel
 }
 
 // IP protocols of the routing class.
@@ -184,22 +148,6 @@ func classOfProto(proto uint8) KernelClass {
 		return ClassRouting
 	}
 	return ClassOther
-}
-
-// ipv6 tells neighbor discovery (RFC 4861) from the rest; all of it is the kernel's.
-func (p *Parsed) ipv6(frame []byte) Verdict {
-	const ipv6Len = 40
-	if len(frame) < EthernetLen+ipv6Len {
-		return DropTruncated
-	}
-	next := frame[EthernetLen+6]
-	p.Class = classOfProto(next)
-	if next == ProtoICMPv6 && len(frame) > EthernetLen+ipv6Len {
-		if kind := frame[EthernetLen+ipv6Len]; kind >= 133 && kind <= 137 {
-			p.Class = ClassNeighbour
-		}
-	}
-	return Kernel
 }
 
 // ClassOfPorts ranks a TCP or UDP packet that has neither flow nor service: BGP

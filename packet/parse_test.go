@@ -152,7 +152,12 @@ func kernelCases() []parseCase {
 	}
 	v6 := func(dst packet.MAC, next, kind byte) []byte {
 		b := ethernet(dst, 0x86dd, 48)
-		b[20], b[54] = next, kind
+		b[14], b[19], b[20], b[21] = 0x60, 8, next, 255
+		b[22], b[37], b[38], b[53] = 0xfe, 3, 0xfd, 1 // from fe00::3 to fd00::1
+		if dst[0] == 0x33 {
+			b[38] = 0xff
+		}
+		b[54] = kind
 		return b
 	}
 	broadcast := packet.MAC{255, 255, 255, 255, 255, 255}
@@ -169,8 +174,8 @@ func kernelCases() []parseCase {
 		{"DHCP", group(broadcast, "0.0.0.0", "255.255.255.255", frame.UDP), packet.Kernel, packet.ClassOther},
 		{"class E", group(us, "10.0.0.3", "240.0.0.1", frame.TCP), packet.Kernel, packet.ClassOther},
 		{"IPv6 39 bytes", v6(us, 6, 0)[:53], packet.DropTruncated, 0},
-		{"IPv6 40 bytes", v6(us, 58, 135)[:54], packet.Kernel, packet.ClassOther},
-		{"IPv6 TCP", v6(us, 6, 135), packet.Kernel, packet.ClassOther},
+		{"IPv6 40 bytes", v6(us, 58, 135)[:54], packet.DropTruncated, 0},
+		{"IPv6 TCP too short", v6(us, 6, 135), packet.DropBadL4Header, 0},
 		{"IPv6 OSPF", v6(allV6, 89, 0), packet.Kernel, packet.ClassRouting},
 		{"IPv6 ping", v6(us, 58, 128), packet.Kernel, packet.ClassOther},
 		{"router solicitation", v6(allV6, 58, 133), packet.Kernel, packet.ClassNeighbour},

@@ -61,6 +61,10 @@ type Backend struct {
 	Port    uint16 // host byte order; for dr and tun the service's port
 	Weight  uint32
 	Present bool // false: removed, kept because flows may still name it
+
+	// Local is the source of the outer header towards the backend, of its family;
+	// valid iff the service's mode is tun.
+	Local netip.Addr
 }
 
 // Service is a virtual service as workers see it.

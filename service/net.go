@@ -58,3 +58,6 @@ func (n *Net) NextHop(dst netip.Addr, hash uint32) (NextHopID, packet.Verdict) {
 	}
 	return 0, packet.DropNoNeighbour
 }
+
+// HashAddr spreads addresses; the values differ from run to run.
+func HashAddr(a netip.Addr) uint32 { return uint32(hashAddr(a) >> 32) }

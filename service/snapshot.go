@@ -14,6 +14,7 @@ type Snapshot struct {
 	Services Vec[Service] // by ID
 	Backends Vec[Backend] // by BackendID
 	Net      *Net
+	HasNAT   bool // there is a service of mode nat: replies may come for any address
 
 	keys  *index[Key, ID]          // services present, by what is on the wire
 	roles *index[netip.Addr, Role] // addresses that are ours
@@ -51,6 +52,7 @@ func (s *Snapshot) WithServices(services Vec[Service], backends Vec[Backend]) *S
 	next := s.WithBackends(services, backends)
 	next.keys = newIndex[Key, ID](hashKey, s.keys.used)
 	next.roles = newIndex[netip.Addr, Role](hashAddr, s.roles.used)
+	next.HasNAT = false
 	for i := range uint32(services.Len()) {
 		svc := services.At(i)
 		if !svc.Present {
@@ -58,6 +60,10 @@ func (s *Snapshot) WithServices(services Vec[Service], backends Vec[Backend]) *S
 		}
 		next.keys.put(svc.Key, svc.ID)
 		next.addRole(svc.Key.Addr, RoleVIP)
+		next.HasNAT = next.HasNAT || svc.Mode == ModeNAT
+		if svc.Mode != ModeFullNAT {
+			continue // tun's local addresses stay the kernel's
+		}
 		for _, local := range svc.Locals {
 			next.addRole(local, RoleLocal)
 		}

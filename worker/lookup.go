@@ -10,14 +10,11 @@ func (w *Worker) lookup(slots []slot) {
 	for i := range slots {
 		w.hashes[i] = 0
 		if s := &slots[i]; s.verdict == packet.Pending && !s.packet.Fragment {
-			s.hash = w.table.Hash(s.tuple())
+			s.hash = w.hash(s)
 			w.hashes[i] = s.hash
 		}
 	}
 	w.table.PrefetchBuckets(&w.hashes, n)
-	if w.cfg.Peers != nil {
-		w.handOver(slots)
-	}
 	for i := range slots {
 		w.refs[i] = 0
 		if s := &slots[i]; s.verdict == packet.Pending && !s.packet.Fragment {
@@ -27,8 +24,8 @@ func (w *Worker) lookup(slots []slot) {
 	w.table.PrefetchEntries(&w.refs, n)
 	for i := range slots {
 		s := &slots[i]
-		if s.ref = w.refs[i]; s.ref != 0 && !w.table.Match(s.ref, s.tuple()) {
-			s.ref = w.table.Find(s.hash, s.tuple())
+		if s.ref = w.refs[i]; s.ref != 0 && !w.matches(s) {
+			s.ref = w.find(s)
 		}
 	}
 }

@@ -11,10 +11,11 @@ import (
 
 // Record is a copy of one flow.
 type Record struct {
-	Index flow.Index
-	Entry flow.Entry4
-	Cold  flow.Cold
-	Left  time.Duration // until it ends if no packet comes
+	Index  flow.Index
+	Entry4 flow.Entry4 // valid iff not Index.IPv6
+	Entry6 flow.Entry6 // valid iff Index.IPv6
+	Cold   flow.Cold
+	Left   time.Duration // until it ends if no packet comes
 }
 
 // batch is how many flows the worker copies between two bursts.
@@ -49,8 +50,14 @@ func (w *Worker) serveMail() {
 
 // copyFlow is serveMail's visitor.
 func (w *Worker) copyFlow(index flow.Index, c *flow.Cold) {
-	m, e := &w.mail, w.table.At(index)
-	m.records[m.n] = Record{Index: index, Entry: *e, Cold: *c, Left: w.table.TimeLeft(&e.Common)}
+	m := &w.mail
+	r := &m.records[m.n]
+	r.Index, r.Cold, r.Left = index, *c, w.table.TimeLeft(w.table.Common(index))
+	if index.IPv6() {
+		r.Entry6 = *w.table.At6(index)
+	} else {
+		r.Entry4 = *w.table.At(index)
+	}
 	m.n++
 }
 

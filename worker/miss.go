@@ -1,19 +1,15 @@
 package worker
 
 import (
-	"encoding/binary"
-	"net/netip"
-
 	"github.com/sluice-lb/sluice/flow"
 	"github.com/sluice-lb/sluice/modes"
 	"github.com/sluice-lb/sluice/packet"
 	"github.com/sluice-lb/sluice/service"
 )
 
-// miss decides about every packet that has no flow: it is the kernel's, it is
-// dropped for a reason, or it opens a flow. It looks once more first: lookup has
-// seen home buckets only, and the first packet of a new flow in this burst may
-// have made the entry of the second.
+// miss decides about every packet that has no flow: it is the kernel's, another
+// worker's, it is dropped for a reason, or it opens a flow. (The second packet of
+// a new flow in the same burst finds the entry that the first has made.)
 func (w *Worker) miss(slots []slot) {
 	for i := range slots {
 		s := &slots[i]
@@ -21,7 +17,7 @@ func (w *Worker) miss(slots []slot) {
 			continue
 		}
 		if s.ref == 0 && !s.packet.Fragment {
-			s.ref = w.table.Find(s.hash, s.tuple())
+			s.ref = w.find(s)
 		}
 		if s.ref != 0 && !w.reopens(s) {
 			continue
@@ -34,21 +30,22 @@ func (w *Worker) miss(slots []slot) {
 // client on a connection that is over (Linux IPVS, conn_reuse). The old flow ends.
 func (w *Worker) reopens(s *slot) bool {
 	const which = packet.SYN | packet.RST | packet.ACK
-	if s.packet.Proto != packet.ProtoTCP || s.packet.TCPFlags&which != packet.SYN || s.ref.Dir() != flow.Request {
+	if s.packet.TCPFlags&which != packet.SYN || s.ref.Dir() != flow.Request {
 		return false
 	}
 	if w.removed && !w.findAgain(s) {
 		return true
 	}
-	e := w.table.At(s.ref.Index())
+	index := s.ref.Index()
+	e := w.table.Common(index)
 	if e.State != flow.StateTimeWait && e.State != flow.StateClose {
 		return false
 	}
 	if !w.snap.Backends.At(uint32(e.Backend)).Present {
 		return false // dropped silently, even new SYNs on that tuple
 	}
-	w.end(s.ref.Index(), &e.Common)
-	w.table.Remove(s.ref.Index())
+	w.end(index, e)
+	w.table.Remove(index)
 	w.removed = true
 	s.ref = 0
 	return true
@@ -56,78 +53,79 @@ func (w *Worker) reopens(s *slot) bool {
 
 // open finds whose packet it is and, for a service's, makes a flow.
 func (w *Worker) open(s *slot) packet.Verdict {
-	key := destination(&s.packet)
-	if w.snap.Role(address(uint32(s.packet.Addrs))) != 0 {
+	ends := s.ends()
+	if !s.packet.Error && w.snap.Role(ends.src.Addr()) != 0 {
 		return packet.DropOwnSource
 	}
-	role := w.snap.Role(key.Addr)
-	if role == 0 {
-		return w.kernels(s)
-	}
+	role := w.snap.Role(ends.dst.Addr())
 	if s.packet.Fragment {
+		if role == 0 {
+			return w.kernels(s)
+		}
 		return packet.DropFragment
 	}
-	svc := w.snap.Lookup(key)
-	if svc == nil {
-		if role&service.RoleLocal != 0 && key.Port >= firstLocalPort {
-			return packet.DropNoFlow
+	svc := w.snap.Lookup(ends.key(s.packet.Proto))
+	if w.cfg.Peers != nil && w.otherOwner(s, svc, role) {
+		return packet.Handover
+	}
+	switch {
+	case s.packet.Error:
+		return w.kernels(s) // about nothing of ours
+	case svc != nil:
+		if s.packet.Proto == packet.ProtoTCP && s.packet.TCPFlags&(packet.SYN|packet.RST) != packet.SYN {
+			return w.kernels(s) // no flow and no SYN: the local stack resets it
 		}
-		return w.kernels(s)
+		return w.schedule(s, svc, &ends)
+	case role&service.RoleLocal != 0 && ends.dst.Port() >= firstLocalPort:
+		return packet.DropNoFlow
 	}
-	if s.packet.Proto == packet.ProtoTCP && s.packet.TCPFlags&(packet.SYN|packet.RST) != packet.SYN {
-		return w.kernels(s) // no flow and no SYN: the local stack resets it
-	}
-	return w.schedule(s, svc, key)
+	return w.kernels(s)
 }
 
-// kernels ranks a TCP or UDP packet for the kernel.
+// kernels ranks a TCP, UDP or ICMP packet for the kernel.
 func (w *Worker) kernels(s *slot) packet.Verdict {
 	s.packet.Class = packet.ClassOther
-	if !s.packet.Fragment {
+	if !s.packet.Fragment && !s.packet.Error {
 		s.packet.Class = packet.ClassOfPorts(s.packet.Proto, s.packet.Ports)
 	}
 	return packet.Kernel
 }
 
 // schedule chooses a backend and makes the flow.
-func (w *Worker) schedule(s *slot, svc *service.Service, key service.Key) packet.Verdict {
-	backend := w.pick(s, svc, key)
+func (w *Worker) schedule(s *slot, svc *service.Service, ends *ends) packet.Verdict {
+	backend := w.pick(svc, ends)
 	if backend == nil {
 		return w.answer(s, modes.PortUnreachable, packet.AnsweredNoBackend, packet.DropNoBackend)
 	}
-	e := flow.Entry4{
-		ReqAddrs: s.packet.Addrs, ReqPorts: s.packet.Ports,
-		Common: flow.Common{
-			Proto: s.packet.Proto, Mode: svc.Mode, State: firstState(s.packet.Proto),
-			Service: svc.ID, Backend: backend.ID,
-		},
+	c := flow.Common{Proto: s.packet.Proto, Mode: svc.Mode, State: firstState(s.packet.Proto), Service: svc.ID, Backend: backend.ID}
+	w.resolve(&c, ends.src.Addr())
+	if c.HopReq == 0 {
+		return w.unresolved(backend.Addr)
 	}
-	w.resolve(&e)
-	if e.HopReq == 0 {
-		return w.unresolved(&e, flow.Request)
+	var index flow.Index
+	var verdict packet.Verdict
+	if s.packet.IPv6 {
+		index, verdict = w.insert6(s, c, svc, backend)
+	} else {
+		index, verdict = w.insert4(s, c, svc, backend)
 	}
-	if verdict := w.translate(&e, svc, backend); verdict != packet.Pending {
+	if verdict != packet.Pending {
 		return verdict
-	}
-	index, ok := w.table.Insert(e)
-	if !ok {
-		return packet.DropTableFull
 	}
 	w.stats.created++
 	w.load[backend.ID].flows++
-	w.countFlow(backend.ID, e.State, +1)
+	w.countFlow(backend.ID, c.State, +1)
 	s.ref = flow.MakeRef(index, flow.Request)
 	return packet.Pending
 }
 
 // pick asks the service's scheduler; nil when it has nothing to choose.
-func (w *Worker) pick(s *slot, svc *service.Service, key service.Key) *service.Backend {
+func (w *Worker) pick(svc *service.Service, ends *ends) *service.Backend {
 	if svc.Plan == nil {
 		return nil
 	}
 	id := svc.Plan.Pick(&w.cursors[svc.ID], w, service.FlowKey{
-		Client: address(uint32(s.packet.Addrs)), ClientPort: hostPort(uint16(s.packet.Ports)),
-		VIP: key.Addr, VPort: key.Port,
+		Client: ends.src.Addr(), ClientPort: ends.src.Port(), VIP: ends.dst.Addr(), VPort: ends.dst.Port(),
 	})
 	if id == 0 {
 		return nil
@@ -141,23 +139,3 @@ func firstState(proto uint8) flow.State {
 	}
 	return flow.StateUDP
 }
-
-// destination is what the packet addresses, in host order.
-func destination(p *packet.Parsed) service.Key {
-	return service.Key{Proto: p.Proto, Addr: address(uint32(p.Addrs >> 32)), Port: hostPort(uint16(p.Ports >> 16))}
-}
-
-// address converts a raw IPv4 address, rawAddress the other way.
-func address(raw uint32) netip.Addr {
-	var b [4]byte
-	binary.LittleEndian.PutUint32(b[:], raw)
-	return netip.AddrFrom4(b)
-}
-
-func rawAddress(a netip.Addr) uint32 {
-	b := a.As4()
-	return binary.LittleEndian.Uint32(b[:])
-}
-
-// hostPort converts a port between raw and host order, either way.
-func hostPort(raw uint16) uint16 { return raw>>8 | raw<<8 }

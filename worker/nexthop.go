@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"net/netip"
 	"sync/atomic"
 
 	"github.com/sluice-lb/sluice/flow"
@@ -8,26 +9,51 @@ import (
 	"github.com/sluice-lb/sluice/service"
 )
 
-// resolve looks both next hops of a flow up and notes for which view of the
-// network they hold. An id that is not found stays 0.
-func (w *Worker) resolve(e *flow.Entry4) {
+// nextHop is where the flow's packets in direction dir leave. The entry caches
+// the ids until routes or the set of neighbours change.
+func (w *Worker) nextHop(c *flow.Common, index flow.Index, dir flow.Dir) (service.Hop, packet.Verdict) {
 	net := w.snap.Net
-	share := uint32(w.table.Hash(e.RequestTuple()) >> 32)
-	e.HopReq, _ = net.NextHop(w.snap.Backends.At(uint32(e.Backend)).Addr, share)
-	e.HopRep = 0
-	if e.Mode == service.ModeFullNAT || e.Mode == service.ModeNAT {
-		e.HopRep, _ = net.NextHop(address(uint32(e.ReqAddrs)), share)
+	if c.NetEpoch != net.Epoch {
+		w.resolve(c, w.client(index))
 	}
-	e.NetEpoch = net.Epoch
+	id := c.HopReq
+	if dir == flow.Reply {
+		id = c.HopRep
+	}
+	if hop, ok := net.Hops.Load(id); ok && int(hop.Port) < len(w.out) {
+		return hop, packet.Pending
+	}
+	if dir == flow.Reply {
+		return service.Hop{}, w.unresolved(w.client(index))
+	}
+	return service.Hop{}, w.unresolved(w.snap.Backends.At(uint32(c.Backend)).Addr)
 }
 
-// unresolved says why a flow's packet has no next hop, and lets the kernel
-// resolve it if that helps.
-func (w *Worker) unresolved(e *flow.Entry4, dir flow.Dir) packet.Verdict {
-	dst := address(uint32(e.ReqAddrs))
-	if dir == flow.Request {
-		dst = w.snap.Backends.At(uint32(e.Backend)).Addr
+// resolve looks both next hops of a flow up and notes for which view of the
+// network they hold. An id that is not found stays 0. Several gateways share
+// clients among them.
+func (w *Worker) resolve(c *flow.Common, client netip.Addr) {
+	net, share := w.snap.Net, service.HashAddr(client)
+	c.HopReq, _ = net.NextHop(w.snap.Backends.At(uint32(c.Backend)).Addr, share)
+	c.HopRep = 0
+	if c.Mode == service.ModeFullNAT || c.Mode == service.ModeNAT {
+		c.HopRep, _ = net.NextHop(client, share)
 	}
+	c.NetEpoch = net.Epoch
+}
+
+// client is the address that a flow was opened from.
+func (w *Worker) client(index flow.Index) netip.Addr {
+	if index.IPv6() {
+		e := w.table.At6(index)
+		return address6(e.Req[0], e.Req[1])
+	}
+	return address(uint32(w.table.At(index).ReqAddrs))
+}
+
+// unresolved says why there is no next hop towards dst, and lets the kernel
+// resolve it if that helps.
+func (w *Worker) unresolved(dst netip.Addr) packet.Verdict {
 	if _, verdict := w.snap.Net.NextHop(dst, 0); verdict == packet.DropNoRoute {
 		return verdict
 	}

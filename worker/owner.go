@@ -1,10 +1,9 @@
 package worker
 
 import (
-	"encoding/binary"
-
 	"github.com/sluice-lb/sluice/flow"
 	"github.com/sluice-lb/sluice/packet"
+	"github.com/sluice-lb/sluice/service"
 )
 
 // RSSKey is the Toeplitz key of every port and of owner. It is no secret: what
@@ -18,54 +17,72 @@ var RSSKey = [40]byte{
 // RETASize is the number of slots of the redirection table: worker = slot mod N.
 const RETASize = 128
 
-// toeplitz4 holds, for each byte position of an IPv4 four-tuple and each value
-// of that byte, its share of the hash: Toeplitz is linear over XOR.
-var toeplitz4 = toeplitzTable(RSSKey[:], 12)
+// The owner of a flow is the worker that keeps it: one function, the same for
+// all its packets.
+//
+//	dr, tun, fullnat requests   Toeplitz over addresses and ports
+//	fullnat replies             the same, over the reply's: the local port is
+//	                            chosen so that it comes out alike (freePort)
+//	nat, both directions        Toeplitz over the client's address and port
+//
+// It is asked about packets that the worker has no flow for. So a packet that
+// the device brought to the right worker never pays for it.
 
-func toeplitzTable(key []byte, bytes int) [][256]uint32 {
-	table := make([][256]uint32, bytes)
-	for i := range table {
-		for v := range 256 {
-			for bit := range 8 {
-				if v&(0x80>>bit) != 0 {
-					table[i][v] ^= keyWindow(key, 8*i+bit)
-				}
-			}
-		}
+// otherOwner says whether the packet belongs to another worker, and to which in
+// s.port. svc is the service that it addresses, role that of its destination.
+func (w *Worker) otherOwner(s *slot, svc *service.Service, role service.Role) bool {
+	var hash uint32
+	switch {
+	case svc != nil && svc.Mode == service.ModeNAT:
+		hash = clientHash(s, flow.Request)
+	case role != 0:
+		hash = tupleHash(s)
+	case w.snap.HasNAT: // perhaps a reply of a nat backend
+		hash = clientHash(s, flow.Reply)
+	default:
+		return false
 	}
-	return table
+	s.port = uint16(w.slotOwner(hash))
+	return int(s.port) != w.id
 }
 
-// keyWindow is the 32 bits of key from bit position at.
-func keyWindow(key []byte, at int) uint32 {
-	var b [8]byte
-	copy(b[:], key[at/8:])
-	return uint32(binary.BigEndian.Uint64(b[:]) >> (32 - at%8))
-}
-
-// toeplitz is the RSS hash of a tuple: source address, destination address,
-// source port, destination port, as the device hashes them ("Receive Side
-// Scaling", Microsoft).
-func toeplitz(t flow.Tuple4) (hash uint32) {
-	for i := range 8 {
-		hash ^= toeplitz4[i][byte(t.Addrs>>(8*i))]
-	}
-	for i := range 4 {
-		hash ^= toeplitz4[8+i][byte(t.Ports>>(8*i))]
-	}
-	return hash
-}
-
-// owner is the worker that keeps the flow of a packet: the same for all its
-// packets in one direction, and for fullnat in both, because the local port is
-// chosen so (freePort).
-func owner(t flow.Tuple4, workers int) int {
-	return int(toeplitz(t)%RETASize) % workers
-}
+// slotOwner is the worker of a hash, as the redirection table has it.
+func (w *Worker) slotOwner(hash uint32) int { return int(hash%RETASize) % len(w.cfg.Peers.rings) }
 
 // owns says whether packets with this tuple are this worker's.
 func (w *Worker) owns(t flow.Tuple4) bool {
-	return w.cfg.Peers == nil || owner(t, len(w.cfg.Peers.rings)) == w.id
+	return w.cfg.Peers == nil || w.slotOwner(toeplitz(t)) == w.id
+}
+
+// owns6 is owns for IPv6.
+func (w *Worker) owns6(t *flow.Tuple6) bool {
+	return w.cfg.Peers == nil || w.slotOwner(toeplitz6(t)) == w.id
+}
+
+func tupleHash(s *slot) uint32 {
+	if s.packet.IPv6 {
+		t := s.tuple6()
+		return toeplitz6(&t)
+	}
+	return toeplitz(s.tuple())
+}
+
+// clientHash hashes the client alone: the source of requests, the destination
+// of replies.
+func clientHash(s *slot, dir flow.Dir) uint32 {
+	if s.packet.IPv6 {
+		t := s.tuple6()
+		if dir == flow.Reply {
+			t = t.Reverse()
+		}
+		t.Addrs[2], t.Addrs[3], t.Ports = 0, 0, t.Ports&0xffff
+		return toeplitz6(&t)
+	}
+	t := s.tuple()
+	if dir == flow.Reply {
+		t = t.Reverse()
+	}
+	return toeplitz(flow.Tuple4{Addrs: t.Addrs & 0xffffffff, Ports: t.Ports & 0xffff})
 }
 
 // Peers joins the workers: a ring from each to each.
@@ -83,20 +100,6 @@ func NewPeers(workers, size int) *Peers {
 		}
 	}
 	return p
-}
-
-// handOver marks the packets of other workers' flows. Fragments stay: they are
-// not a flow's.
-func (w *Worker) handOver(slots []slot) {
-	for i := range slots {
-		s := &slots[i]
-		if s.verdict != packet.Pending || s.packet.Fragment {
-			continue
-		}
-		if to := owner(s.tuple(), len(w.cfg.Peers.rings)); to != w.id {
-			s.verdict, s.port = packet.Handover, uint16(to)
-		}
-	}
 }
 
 // pushPeer gives a marked packet to its owner.

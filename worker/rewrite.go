@@ -25,8 +25,8 @@ func (w *Worker) rewrite(slots []slot) {
 // findAgain renews a ref found before an earlier packet of this burst ended a
 // flow, whose entry may serve another one by now.
 func (w *Worker) findAgain(s *slot) bool {
-	if !w.table.Match(s.ref, s.tuple()) {
-		s.ref = w.table.Find(s.hash, s.tuple())
+	if !w.matches(s) {
+		s.ref = w.find(s)
 	}
 	return s.ref != 0
 }
@@ -36,42 +36,103 @@ func (w *Worker) findAgain(s *slot) bool {
 // decremented when it is too big, as Linux quotes it).
 func (w *Worker) forward(s *slot) packet.Verdict {
 	index, dir := s.ref.Index(), s.ref.Dir()
-	e := w.table.At(index)
-	if dir == flow.Request && !w.snap.Backends.At(uint32(e.Backend)).Present {
+	c := w.table.Common(index)
+	backend := w.snap.Backends.At(uint32(c.Backend))
+	if dir == flow.Request && !backend.Present {
 		return packet.DropBackendGone
 	}
-	hop, verdict := w.nextHop(e, dir)
+	hop, verdict := w.nextHop(c, index, dir)
 	if verdict != packet.Pending {
 		return verdict
 	}
-	frame := s.buf.Bytes()
-	ip := packet.IPv4At(frame, s.packet.L3)
-	if ip.TTL() <= 1 {
+	if ttl(s) <= 1 {
 		return w.answer(s, modes.TimeExceeded, packet.AnsweredTTL, packet.DropTTL)
 	}
-	if s.packet.Len() > int(hop.MTU) {
-		return w.tooBig(s, ip, hop.MTU)
+	overhead := 0
+	if c.Mode == service.ModeTun {
+		overhead = modes.TunOverhead(backend.Local)
 	}
-	switch e.Mode {
-	case service.ModeDR:
-		modes.DR4(frame, &s.packet)
-	case service.ModeFullNAT:
-		modes.FullNAT4(frame, &s.packet, e, dir)
+	if s.packet.Len()+overhead > int(hop.MTU) {
+		return w.tooBig(s, hop.MTU-uint16(overhead))
 	}
-	packet.EthernetAt(frame).SetAddresses(hop.DstSrc, hop.Src)
-	s.buf.Trim(int(s.packet.End))
-	s.port = hop.Port
-	w.account(s, e, index, dir)
+	bytes := s.packet.Len()
+	if verdict := w.apply(s, c, index, dir, backend); verdict != packet.Pending {
+		return verdict
+	}
+	if !w.address(s, &hop) {
+		return packet.DropNoHeadroom
+	}
+	if !s.packet.Error {
+		w.account(s, c, index, dir, uint64(bytes))
+	}
 	return packet.Forwarded
 }
 
-// tooBig answers a packet that may not be fragmented and drops one that may:
-// fragmenting is not done here.
-func (w *Worker) tooBig(s *slot, ip *packet.IPv4, mtu uint16) packet.Verdict {
-	if !ip.DontFragment() {
-		return packet.DropTooBig
+// apply is the mode's part.
+func (w *Worker) apply(s *slot, c *flow.Common, index flow.Index, dir flow.Dir, backend *service.Backend) packet.Verdict {
+	frame, p := s.buf.Bytes(), &s.packet
+	switch {
+	case c.Mode == service.ModeDR:
+		modes.DR(frame, p)
+	case c.Mode == service.ModeTun:
+		if !modes.Tun(s.buf, p, backend.Local, backend.Addr, uint16(w.rand())) {
+			return packet.DropNoHeadroom
+		}
+	case p.Error && p.IPv6:
+		if !modes.NATError6(frame, p, w.table.At6(index), dir) {
+			return packet.DropBadICMPChecksum
+		}
+	case p.Error:
+		if !modes.NATError4(frame, p, w.table.At(index), dir) {
+			return packet.DropBadICMPChecksum
+		}
+	case p.IPv6:
+		modes.NAT6(frame, p, w.table.At6(index), dir)
+	default:
+		modes.NAT4(frame, p, w.table.At(index), dir)
 	}
-	ip.DecrementTTL()
+	return packet.Pending
+}
+
+// address writes the Ethernet header for the next hop, with the tag of its VLAN,
+// and cuts padding. It reports false when a tag does not fit in.
+func (w *Worker) address(s *slot, hop *service.Hop) bool {
+	b, tagged := s.buf, s.packet.L3 != packet.EthernetLen
+	b.Trim(int(s.packet.End))
+	if hop.VLAN == 0 && tagged {
+		b.Cut(packet.VLANLen)
+	}
+	if hop.VLAN != 0 && !tagged && !b.Prepend(packet.VLANLen) {
+		return false
+	}
+	frame := b.Bytes()
+	packet.EthernetAt(frame).SetAddresses(hop.DstSrc, hop.Src)
+	if hop.VLAN != 0 {
+		packet.SetTag(frame, hop.VLAN)
+	}
+	s.port = hop.Port
+	return true
+}
+
+func ttl(s *slot) uint8 {
+	if s.packet.IPv6 {
+		return packet.IPv6At(s.buf.Bytes(), s.packet.L3).HopLimit()
+	}
+	return packet.IPv4At(s.buf.Bytes(), s.packet.L3).TTL()
+}
+
+// tooBig answers a packet that may not be fragmented and drops one that may:
+// fragmenting is not done here. mtu is what would fit.
+func (w *Worker) tooBig(s *slot, mtu uint16) packet.Verdict {
+	if s.packet.IPv6 {
+		packet.IPv6At(s.buf.Bytes(), s.packet.L3).DecrementHopLimit()
+	} else {
+		ip := packet.IPv4At(s.buf.Bytes(), s.packet.L3)
+		if !ip.DontFragment() {
+			return packet.DropTooBig
+		}
+		ip.DecrementTTL()
+	}
 	return w.answer(s, modes.TooBig(mtu), packet.AnsweredTooBig, packet.DropTooBig)
 }
 
@@ -79,62 +140,9 @@ func (w *Worker) tooBig(s *slot, ip *packet.IPv4, mtu uint16) packet.Verdict {
 // reached or it must not be answered.
 func (w *Worker) answer(s *slot, e modes.ICMPError, answered, dropped packet.Verdict) packet.Verdict {
 	port := s.buf.Port
-	if int(port) >= len(w.out) || !w.answerLimit.take() || !modes.Answer4(s.buf, &s.packet, e) {
+	if int(port) >= len(w.out) || !w.answerLimit.take() || !modes.Answer(s.buf, &s.packet, e) {
 		return dropped
 	}
 	s.port = port
 	return answered
-}
-
-// nextHop is where the flow's packets in direction dir leave. The entry caches
-// the ids until routes or the set of neighbours change.
-func (w *Worker) nextHop(e *flow.Entry4, dir flow.Dir) (service.Hop, packet.Verdict) {
-	net := w.snap.Net
-	if e.NetEpoch != net.Epoch {
-		w.resolve(e)
-	}
-	id := e.HopReq
-	if dir == flow.Reply {
-		id = e.HopRep
-	}
-	if hop, ok := net.Hops.Load(id); ok && int(hop.Port) < len(w.out) {
-		return hop, packet.Pending
-	}
-	return service.Hop{}, w.unresolved(e, dir)
-}
-
-// account updates the flow's state, its counters and its backend's.
-func (w *Worker) account(s *slot, e *flow.Entry4, index flow.Index, dir flow.Dir) {
-	w.table.Touch(&e.Common)
-	if s.packet.Proto == packet.ProtoTCP {
-		w.track(e, index, dir, s.packet.TCPFlags)
-	}
-	bytes := uint64(s.packet.Len())
-	cold, l := w.table.Cold(index), &w.load[e.Backend]
-	w.touchLoad(e.Backend, l)
-	if dir == flow.Request {
-		cold.InPackets++
-		cold.InBytes += bytes
-		l.inPackets++
-		l.inBytes += bytes
-		return
-	}
-	cold.OutPackets++
-	cold.OutBytes += bytes
-	l.outPackets++
-	l.outBytes += bytes
-}
-
-// track follows the TCP connection's state.
-func (w *Worker) track(e *flow.Entry4, index flow.Index, dir flow.Dir, flags uint8) {
-	old := e.State
-	next := flow.NextTCP(old, dir, e.Mode == service.ModeDR || e.Mode == service.ModeTun, flags)
-	if next == old {
-		return
-	}
-	w.table.SetState(index, next)
-	if old.Active() != next.Active() {
-		w.countFlow(e.Backend, old, -1)
-		w.countFlow(e.Backend, next, +1)
-	}
 }

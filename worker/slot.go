@@ -13,10 +13,5 @@ type slot struct {
 	hash    uint64
 	ref     flow.Ref // 0: no flow
 	verdict packet.Verdict
-	port    uint16 // where it leaves; valid iff verdict's outcome is Transmitted
-}
-
-// tuple is the packet's five-tuple; valid iff Parse said Pending and it is no fragment.
-func (s *slot) tuple() flow.Tuple4 {
-	return flow.Tuple4{Addrs: s.packet.Addrs, Ports: s.packet.Ports, Proto: s.packet.Proto}
+	port    uint16 // where it leaves, or the worker that it is handed to
 }

@@ -13,6 +13,7 @@ type counters struct {
 	verdicts            [packet.NumVerdicts]uint64
 	received, generated uint64
 	created, expired    uint64
+	evicted             uint64
 	polls, busyPolls    uint64
 }
 
@@ -33,6 +34,7 @@ type Stats struct {
 	Verdicts            [packet.NumVerdicts]atomic.Uint64
 	Received, Generated atomic.Uint64
 	Created, Expired    atomic.Uint64
+	Evicted             atomic.Uint64
 	Polls, BusyPolls    atomic.Uint64
 	Flows               atomic.Uint64
 	backends            []publishedLoad
@@ -176,6 +178,7 @@ func (w *Worker) publishCounters() {
 	p.Generated.Store(c.generated)
 	p.Created.Store(c.created)
 	p.Expired.Store(c.expired)
+	p.Evicted.Store(c.evicted)
 	p.Polls.Store(c.polls)
 	p.BusyPolls.Store(c.busyPolls)
 	p.Flows.Store(uint64(w.table.Len()))

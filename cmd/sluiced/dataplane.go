@@ -113,7 +113,7 @@ func (d *dataplane) makeWorkers(c *config.Config) error {
 	}
 	idle, _ := worker.ParseIdle(c.Workers.Idle) // validated
 	for id := range c.Workers.Cores {
-		table, err := flow.New(flow.Config{Flows: c.Workers.Flows, Timeouts: timeouts(c.Timeouts)})
+		table, err := flow.New(flow.Config{Flows: c.Workers.Flows, Flows6: c.Workers.Flows6, Timeouts: timeouts(c.Timeouts)})
 		if err != nil {
 			return fmt.Errorf("flow table of worker %d: %w", id, err)
 		}

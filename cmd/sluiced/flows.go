@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"encoding/binary"
+	"math/bits"
 	"net/netip"
 
 	"github.com/sluice-lb/sluice/ctl/api"
+	"github.com/sluice-lb/sluice/flow"
 	"github.com/sluice-lb/sluice/packet"
 	"github.com/sluice-lb/sluice/service"
 	"github.com/sluice-lb/sluice/worker"
@@ -23,27 +25,36 @@ func (e *engine) workerFlows(ctx context.Context, w *worker.Worker, filter api.F
 
 // ends are the addresses of a flow.
 type ends struct {
+	flow.Common
 	service        api.Key
 	client         netip.AddrPort
 	backend, local netip.AddrPort // local is invalid but for fullnat
 }
 
 func (e *engine) ends(r *worker.Record) ends {
-	entry := &r.Entry
-	backend := e.plane.store.Load().Backends.At(uint32(entry.Backend))
-	request := split(entry.ReqAddrs, entry.ReqPorts)
-	out := ends{client: request[0], backend: netip.AddrPortFrom(backend.Addr, backend.Port),
-		service: api.Key{Protocol: protocol(entry.Proto), Address: request[1].Addr(), Port: request[1].Port()}}
-	if entry.Mode == service.ModeFullNAT {
-		reply := split(entry.RepAddrs, entry.RepPorts)
+	out := ends{Common: r.Entry4.Common}
+	request, reply := split4(r.Entry4.ReqAddrs, r.Entry4.ReqPorts), split4(r.Entry4.RepAddrs, r.Entry4.RepPorts)
+	if r.Index.IPv6() {
+		out.Common = r.Entry6.Common
+		request, reply = split6(&r.Entry6.Req, r.Entry6.ReqPorts), split6(&r.Entry6.Rep, r.Entry6.RepPorts)
+	}
+	out.client = request[0]
+	out.service = api.Key{Protocol: protocol(out.Proto), Address: request[1].Addr(), Port: request[1].Port()}
+	switch out.Mode {
+	case service.ModeFullNAT:
 		out.backend, out.local = reply[0], reply[1]
+	case service.ModeNAT:
+		out.backend = reply[0]
+	default:
+		backend := e.plane.store.Load().Backends.At(uint32(out.Backend))
+		out.backend = netip.AddrPortFrom(backend.Addr, backend.Port)
 	}
 	return out
 }
 
 func render(id int, r *worker.Record, ends ends) api.Flow {
 	f := api.Flow{
-		Worker: id, Protocol: ends.service.Protocol, Mode: r.Entry.Mode.String(), State: r.Entry.State.String(),
+		Worker: id, Protocol: ends.service.Protocol, Mode: ends.Mode.String(), State: ends.State.String(),
 		Client: ends.client.String(), Virtual: netip.AddrPortFrom(ends.service.Address, ends.service.Port).String(),
 		Backend: ends.backend.String(), Expires: uint32(r.Left.Seconds()),
 		InPackets: r.Cold.InPackets, InBytes: r.Cold.InBytes, OutPackets: r.Cold.OutPackets, OutBytes: r.Cold.OutBytes,
@@ -54,16 +65,28 @@ func render(id int, r *worker.Record, ends ends) api.Flow {
 	return f
 }
 
-// split turns the raw words of a tuple into source and destination.
-func split(addrs uint64, ports uint32) (out [2]netip.AddrPort) {
+// split4 turns the raw words of a tuple into source and destination.
+func split4(addrs uint64, ports uint32) (out [2]netip.AddrPort) {
 	for i := range out {
 		var a [4]byte
 		binary.LittleEndian.PutUint32(a[:], uint32(addrs>>(32*i)))
-		port := uint16(ports >> (16 * i))
-		out[i] = netip.AddrPortFrom(netip.AddrFrom4(a), port>>8|port<<8)
+		out[i] = netip.AddrPortFrom(netip.AddrFrom4(a), hostPort(ports, i))
 	}
 	return out
 }
+
+// split6 is split4 for IPv6.
+func split6(addrs *[4]uint64, ports uint32) (out [2]netip.AddrPort) {
+	for i := range out {
+		var a [16]byte
+		binary.LittleEndian.PutUint64(a[:8], addrs[2*i])
+		binary.LittleEndian.PutUint64(a[8:], addrs[2*i+1])
+		out[i] = netip.AddrPortFrom(netip.AddrFrom16(a), hostPort(ports, i))
+	}
+	return out
+}
+
+func hostPort(ports uint32, i int) uint16 { return bits.ReverseBytes16(uint16(ports >> (16 * i))) }
 
 func protocol(proto uint8) string {
 	if proto == packet.ProtoTCP {

@@ -53,9 +53,10 @@ type EAL struct {
 
 // Workers are the poll loops.
 type Workers struct {
-	Cores []int  `mapstructure:"cores"` // one worker each
-	Idle  string `mapstructure:"idle"`  // spin or sleep
-	Flows int    `mapstructure:"flows"` // per worker
+	Cores  []int  `mapstructure:"cores"`  // one worker each
+	Idle   string `mapstructure:"idle"`   // spin or sleep
+	Flows  int    `mapstructure:"flows"`  // of IPv4, per worker
+	Flows6 int    `mapstructure:"flows6"` // of IPv6, per worker
 }
 
 // Kernel is the kernel path.
@@ -122,6 +123,7 @@ var defaults = map[string]any{
 	"workers.cores":             []int{0},
 	"workers.idle":              "spin",
 	"workers.flows":             65536,
+	"workers.flows6":            16384,
 	"kernel.keep_twins":         false,
 	"limits.services":           16384,
 	"limits.backends":           65536,

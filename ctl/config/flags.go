@@ -16,7 +16,8 @@ var flagHelp = map[string]string{
 	"eal.main_core":  "core for housekeeping",
 	"workers.cores":  "cores of the workers, one worker each",
 	"workers.idle":   "spin or sleep when idle",
-	"workers.flows":  "flows per worker",
+	"workers.flows":  "IPv4 flows per worker",
+	"workers.flows6": "IPv6 flows per worker",
 	"log.level":      "debug, info, warn or error",
 	"log.format":     "text or json",
 }

@@ -81,6 +81,7 @@ func (c *Config) validateNumbers() error {
 		value, min, max int
 	}{
 		{"workers.flows", c.Workers.Flows, 16, 1 << 28},
+		{"workers.flows6", c.Workers.Flows6, 16, 1 << 28},
 		{"eal.memory_mb", c.EAL.MemoryMB, 64, 1 << 20},
 		{"eal.main_core", c.EAL.MainCore, 0, 1023},
 		{"eal.mbufs", c.EAL.Mbufs, 1024, 1 << 24},

@@ -1,0 +1,43 @@
+package worker
+
+import (
+	"github.com/sluice-lb/sluice/flow"
+	"github.com/sluice-lb/sluice/packet"
+	"github.com/sluice-lb/sluice/service"
+)
+
+// account updates the flow's state, its counters and its backend's. bytes is
+// the length of the IP packet as it came.
+func (w *Worker) account(s *slot, c *flow.Common, index flow.Index, dir flow.Dir, bytes uint64) {
+	w.table.Touch(c)
+	if s.packet.Proto == packet.ProtoTCP {
+		w.track(c, index, dir, s.packet.TCPFlags)
+	}
+	cold, l := w.table.Cold(index), &w.load[c.Backend]
+	w.touchLoad(c.Backend, l)
+	if dir == flow.Request {
+		cold.InPackets++
+		cold.InBytes += bytes
+		l.inPackets++
+		l.inBytes += bytes
+		return
+	}
+	cold.OutPackets++
+	cold.OutBytes += bytes
+	l.outPackets++
+	l.outBytes += bytes
+}
+
+// track follows the TCP connection's state.
+func (w *Worker) track(c *flow.Common, index flow.Index, dir flow.Dir, flags uint8) {
+	old := c.State
+	next := flow.NextTCP(old, dir, c.Mode == service.ModeDR || c.Mode == service.ModeTun, flags)
+	if next == old {
+		return
+	}
+	w.table.SetState(index, next)
+	if old.Active() != next.Active() {
+		w.countFlow(c.Backend, old, -1)
+		w.countFlow(c.Backend, next, +1)
+	}
+}

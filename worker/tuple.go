@@ -1,0 +1,110 @@
+package worker
+
+import (
+	"encoding/binary"
+	"net/netip"
+
+	"github.com/sluice-lb/sluice/flow"
+	"github.com/sluice-lb/sluice/packet"
+	"github.com/sluice-lb/sluice/service"
+)
+
+// What differs between the families when a flow is looked up, in one place.
+// All of it is valid for pending packets that are no fragments.
+
+// tuple is an IPv4 packet's five-tuple; of an ICMP error's, the quoted packet's
+// reversed.
+func (s *slot) tuple() flow.Tuple4 {
+	return flow.Tuple4{Addrs: s.packet.Addrs, Ports: s.packet.Ports, Proto: s.packet.Proto}
+}
+
+// tuple6 is tuple for IPv6.
+func (s *slot) tuple6() flow.Tuple6 {
+	frame, p := s.buf.Bytes(), &s.packet
+	if p.Error {
+		a := (*packet.IPv6)(frame[p.Quoted():]).AddrsRaw()
+		return flow.Tuple6{Addrs: [4]uint64{a[2], a[3], a[0], a[1]}, Ports: p.Ports, Proto: p.Proto}
+	}
+	return flow.Tuple6{Addrs: packet.IPv6At(frame, p.L3).AddrsRaw(), Ports: p.Ports, Proto: p.Proto}
+}
+
+func (w *Worker) hash(s *slot) uint64 {
+	if s.packet.IPv6 {
+		t := s.tuple6()
+		return w.table.Hash6(&t)
+	}
+	return w.table.Hash(s.tuple())
+}
+
+// matches says whether s.ref is the packet's flow.
+func (w *Worker) matches(s *slot) bool {
+	if s.packet.IPv6 {
+		t := s.tuple6()
+		return w.table.Match6(s.ref, &t)
+	}
+	return w.table.Match(s.ref, s.tuple())
+}
+
+// find is the complete search.
+func (w *Worker) find(s *slot) flow.Ref {
+	if s.packet.IPv6 {
+		t := s.tuple6()
+		return w.table.Find6(s.hash, &t)
+	}
+	return w.table.Find(s.hash, s.tuple())
+}
+
+// ends are where a packet comes from and goes to, in host order.
+type ends struct {
+	src, dst netip.AddrPort
+}
+
+// ends of the packet; of an ICMP error, what look-up takes for them. The ports
+// of fragments are 0.
+func (s *slot) ends() ends {
+	src, dst := hostPort(uint16(s.packet.Ports)), hostPort(uint16(s.packet.Ports>>16))
+	if !s.packet.IPv6 {
+		return ends{
+			netip.AddrPortFrom(address(uint32(s.packet.Addrs)), src),
+			netip.AddrPortFrom(address(uint32(s.packet.Addrs>>32)), dst),
+		}
+	}
+	a := s.tuple6().Addrs
+	return ends{
+		netip.AddrPortFrom(address6(a[0], a[1]), src),
+		netip.AddrPortFrom(address6(a[2], a[3]), dst),
+	}
+}
+
+// key is the service that a packet with these ends may be for.
+func (e *ends) key(proto uint8) service.Key {
+	return service.Key{Proto: proto, Addr: e.dst.Addr(), Port: e.dst.Port()}
+}
+
+// address converts a raw IPv4 address, rawAddress the other way.
+func address(raw uint32) netip.Addr {
+	var b [4]byte
+	binary.LittleEndian.PutUint32(b[:], raw)
+	return netip.AddrFrom4(b)
+}
+
+func rawAddress(a netip.Addr) uint32 {
+	b := a.As4()
+	return binary.LittleEndian.Uint32(b[:])
+}
+
+// address6 converts a raw IPv6 address, rawAddress6 the other way.
+func address6(hi, lo uint64) netip.Addr {
+	var b [16]byte
+	binary.LittleEndian.PutUint64(b[0:8], hi)
+	binary.LittleEndian.PutUint64(b[8:16], lo)
+	return netip.AddrFrom16(b)
+}
+
+func rawAddress6(a netip.Addr) (hi, lo uint64) {
+	b := a.As16()
+	return binary.LittleEndian.Uint64(b[0:8]), binary.LittleEndian.Uint64(b[8:16])
+}
+
+// hostPort converts a port between raw and host order, either way.
+func hostPort(raw uint16) uint16 { return raw>>8 | raw<<8 }

@@ -13,8 +13,8 @@ import (
 	"github.com/sluice-lb/sluice/test/conformance/frame"
 )
 
-// FuzzDR4: TTL and IP checksum change, nothing else does.
-func FuzzDR4(f *testing.F) {
+// FuzzDR: TTL and IP checksum change, nothing else does.
+func FuzzDR(f *testing.F) {
 	seeds(func(b []byte) { f.Add(b) })
 	f.Fuzz(func(t *testing.T, data []byte) {
 		in, p, ok := forwardable(data)
@@ -22,17 +22,17 @@ func FuzzDR4(f *testing.F) {
 			return
 		}
 		out := append([]byte(nil), in...)
-		modes.DR4(out, &p)
+		modes.DR(out, &p)
 		require.Equal(t, in[22]-1, out[22], "TTL")
 		require.Equal(t, masked(in, [2]int{22, 23}, [2]int{24, 26}), masked(out, [2]int{22, 23}, [2]int{24, 26}))
 		checkHeader(t, out)
 	})
 }
 
-// FuzzFullNAT4 sends a request through and a reply back: addresses and ports are
+// FuzzNAT4 sends a request through and a reply back: addresses and ports are
 // the flow's, checksums are as right or wrong as before, and the reply has the
 // client's tuple reversed.
-func FuzzFullNAT4(f *testing.F) {
+func FuzzNAT4(f *testing.F) {
 	seeds(func(b []byte) {
 		f.Add(b, uint64(0xc800000a_0100000a), uint32(0x419c901f))
 		f.Add(b, uint64(0), uint32(0))
@@ -45,7 +45,7 @@ func FuzzFullNAT4(f *testing.F) {
 		}
 		e := entry(&p, repAddrs, repPorts)
 		request := append([]byte(nil), in...)
-		modes.FullNAT4(request, &p, e, flow.Request)
+		modes.NAT4(request, &p, e, flow.Request)
 		checkNAT(t, in, request, &p, e.ReplyTuple().Reverse())
 
 		// The backend answers with the same bytes from the other side.
@@ -54,7 +54,7 @@ func FuzzFullNAT4(f *testing.F) {
 		received := append([]byte(nil), request...)
 		turn(received, &p, repAddrs, repPorts)
 		reply := append([]byte(nil), received...)
-		modes.FullNAT4(reply, &back, e, flow.Reply)
+		modes.NAT4(reply, &back, e, flow.Reply)
 		checkNAT(t, received, reply, &p, e.RequestTuple().Reverse())
 	})
 }
@@ -84,14 +84,15 @@ func checkNAT(t *testing.T, in, out []byte, p *packet.Parsed, tuple flow.Tuple4)
 	}
 }
 
-// FuzzAnswer4: what is answered is a valid ICMP error to the packet's source
+// FuzzAnswer: what is answered is a valid ICMP error to the packet's source
 // that quotes it; what is not answered is left alone.
-func FuzzAnswer4(f *testing.F) {
+func FuzzAnswer(f *testing.F) {
 	seeds(func(b []byte) {
-		f.Add(b, uint8(11), uint8(0), uint16(0), uint8(fake.Headroom))
-		f.Add(b, uint8(3), uint8(4), uint16(1400), uint8(27))
+		f.Add(b, uint8(0), uint16(0), uint8(fake.Headroom))
+		f.Add(b, uint8(1), uint16(0), uint8(28))
+		f.Add(b, uint8(2), uint16(1400), uint8(27))
 	})
-	f.Fuzz(func(t *testing.T, data []byte, kind, code uint8, mtu uint16, headroom uint8) {
+	f.Fuzz(func(t *testing.T, data []byte, which uint8, mtu uint16, headroom uint8) {
 		in, p, ok := parsed(data)
 		if !ok {
 			return
@@ -99,15 +100,23 @@ func FuzzAnswer4(f *testing.F) {
 		b := packet.NewBuf(4096, int(headroom))
 		b.SetLen(len(in))
 		copy(b.Bytes(), in)
-		answered := modes.Answer4(b, &p, modes.ICMPError{Type: kind, Code: code, MTU: mtu})
+		answers := []struct {
+			send modes.ICMPError
+			want frame.ICMPError
+		}{
+			{modes.TimeExceeded, frame.ICMPError{Type: 11}},
+			{modes.PortUnreachable, frame.ICMPError{Type: 3, Code: 3}},
+			{modes.TooBig(mtu), frame.ICMPError{Type: 3, Code: 4, MTU: mtu}},
+		}
+		e := answers[which%3]
+		answered := modes.Answer(b, &p, e.send)
 		later := binary.BigEndian.Uint16(in[20:])&0x1fff != 0
 		require.Equal(t, !later && headroom >= 28, answered)
 		if !answered {
 			require.Equal(t, in, b.Bytes())
 			return
 		}
-		want := frame.ICMPError{Type: kind, Code: code, MTU: mtu}.Answer(in)
-		require.Equal(t, want, b.Bytes())
+		require.Equal(t, e.want.Answer(in), b.Bytes())
 		checkSums(t, b.Bytes(), true)
 	})
 }

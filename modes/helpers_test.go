@@ -43,7 +43,7 @@ func parsed(data []byte) (f []byte, p packet.Parsed, ok bool) {
 	for port := range 2 {
 		gate := packet.Gate{MAC: world.PortMAC(port).Raw()}
 		if packet.Parse(f, &gate, &p) == packet.Pending {
-			return f, p, true
+			return f, p, !p.IPv6 && !p.Error && p.VLAN == 0 && p.L3 == packet.EthernetLen
 		}
 	}
 	return nil, p, false

@@ -44,7 +44,7 @@ func rewritten(t *rapid.T, p frame.Packet, repAddrs uint64, repPorts uint32) ([]
 	f, parsed, ok := forwardable(p.Bytes())
 	assert.True(t, ok)
 	e := entry(&parsed, repAddrs, repPorts)
-	modes.FullNAT4(f, &parsed, e, flow.Request)
+	modes.NAT4(f, &parsed, e, flow.Request)
 	return f, e
 }
 
@@ -65,7 +65,7 @@ func TestPrepareNothing(t *testing.T) {
 			q.Addrs, q.Ports = same.Addrs, same.Ports
 			want.Src, want.Dst, want.SrcPort, want.DstPort = want.Dst, want.Src, want.DstPort, want.SrcPort
 		}
-		modes.FullNAT4(out, &q, e, dir)
+		modes.NAT4(out, &q, e, dir)
 		assert.Equal(t, want.Bytes(), out)
 	}
 }
@@ -77,7 +77,7 @@ func TestAnswerNeedsRoom(t *testing.T) {
 		b := packet.NewBuf(2048, headroom)
 		b.SetLen(len(in))
 		copy(b.Bytes(), in)
-		assert.Equal(t, want, modes.Answer4(b, &p, modes.TimeExceeded), headroom)
+		assert.Equal(t, want, modes.Answer(b, &p, modes.TimeExceeded), headroom)
 	}
 }
 
@@ -91,6 +91,6 @@ func TestAnswerFragments(t *testing.T) {
 		b := packet.NewBuf(2048, 128)
 		b.SetLen(len(in))
 		copy(b.Bytes(), in)
-		assert.Equal(t, want, modes.Answer4(b, &p, modes.TooBig(1400)), offset)
+		assert.Equal(t, want, modes.Answer(b, &p, modes.TooBig(1400)), offset)
 	}
 }

@@ -46,8 +46,10 @@ func (w *Worker) otherOwner(s *slot, svc *service.Service, role service.Role) bo
 	return int(s.port) != w.id
 }
 
-// slotOwner is the worker of a hash, as the redirection table has it.
-func (w *Worker) slotOwner(hash uint32) int { return int(hash%RETASize) % len(w.cfg.Peers.rings) }
+// owner is the worker of a hash, as the redirection table has it.
+func owner(hash uint32, workers int) int { return int(hash%RETASize) % workers }
+
+func (w *Worker) slotOwner(hash uint32) int { return owner(hash, len(w.cfg.Peers.rings)) }
 
 // owns says whether packets with this tuple are this worker's.
 func (w *Worker) owns(t flow.Tuple4) bool {

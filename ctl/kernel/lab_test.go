@@ -229,34 +229,6 @@ func packetSocket(t *testing.T, device string) int {
 	return fd
 }
 
-// fakePool hands out at most size buffers of Go memory.
-type fakePool struct {
-	size, room int
-	inUse      atomic.Int64
-}
-
-func (p *fakePool) Alloc() *packet.Buf {
-	if p.inUse.Add(1) > int64(p.size) {
-		p.inUse.Add(-1)
-		return nil
-	}
-	return packet.NewBuf(128+p.room, 128)
-}
-
-func (p *fakePool) Free(burst *packet.Burst, n int) {
-	for _, b := range burst[:n] {
-		if b == nil {
-			panic("nil buffer freed")
-		}
-	}
-	p.inUse.Add(int64(-n))
-}
-
-func (p *fakePool) InUse() int { return int(p.inUse.Load()) }
-func (p *fakePool) Size() int  { return p.size }
-
-func newPool() *fakePool { return &fakePool{size: 512, room: 2048} }
-
 // eventually polls until ok says true, five seconds at most.
 func eventually(t *testing.T, ok func() bool, what string, args ...any) {
 	t.Helper()

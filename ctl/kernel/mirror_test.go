@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/netip"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"github.com/vishvananda/netlink"
@@ -80,6 +81,7 @@ func TestMirrorNeighbours(t *testing.T) {
 		view := p.view()
 		addNeighbour(t, p, host, macB, unix.NUD_STALE)
 		eventually(t, func() bool { return p.leads(host, macB) }, "%s moved", host)
+		time.Sleep(5 * batchTime) // for a view that should not come
 		require.Same(t, view, p.view(), "a move makes no new view")
 
 		addNeighbour(t, p, host, macB, unix.NUD_FAILED)
@@ -203,81 +205,57 @@ func TestMirrorOverrun(t *testing.T) {
 	require.NoError(t, raw.Control(func(fd uintptr) {
 		require.NoError(t, unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, 1))
 	}))
+	addNeighbour(t, p, "10.0.0.253", macA, unix.NUD_PERMANENT)
 	require.NoError(t, p.mirror.sync())
+	require.True(t, p.resolved("10.0.0.253"))
 	for i := range 250 {
 		addNeighbour(t, p, netip.AddrFrom4([4]byte{10, 0, 0, byte(i + 2)}).String(), macA, unix.NUD_PERMANENT)
 	}
 	require.NoError(t, netlink.RouteAdd(route(p, 0, "203.0.113.0/24", "10.0.0.251")))
+	require.NoError(t, netlink.NeighDel(&netlink.Neigh{LinkIndex: p.twins[0].index, IP: net.ParseIP("10.0.0.253")}))
 	p.mirror.publishChange()
 	p.mirror.notify.start()
 	p.mirror.done.Go(p.mirror.run)
 	p.pump.start()
 	defer p.close()
 	eventually(t, func() bool {
-		return p.view() != nil && p.leads("10.0.0.250", macA) && p.leads("203.0.113.1", macA)
+		return p.view() != nil && p.leads("10.0.0.250", macA) && p.leads("203.0.113.1", macA) &&
+			p.verdict("10.0.0.253") == packet.DropNoNeighbour
 	}, "tables read again")
 }
 
-// flagsOf is what the kernel does for a neighbour on the first twin.
-func flagsOf(t *testing.T, p *testPath, addr string) (flags, extended int, found bool) {
-	t.Helper()
-	ip := netip.MustParseAddr(addr)
-	list, err := netlink.NeighList(p.twins[0].index, familyOf(ip))
-	require.NoError(t, err)
-	for _, n := range list {
-		if n.IP.String() == addr {
-			return n.Flags, n.FlagsExt, true
-		}
-	}
-	return 0, 0, false
+// resolved says whether the slot of a host on port 0 has a link address.
+func (p *testPath) resolved(addr string) bool {
+	_, ok := p.hops.Load(p.mirror.ids[service.Neighbour{Link: 1, Addr: netip.MustParseAddr(addr)}])
+	return ok
 }
 
-func TestBackendsAreKeptResolved(t *testing.T) {
+// An entry set by hand survives our asking for it, even before we know of it.
+func TestManagingSparesFixedNeighbours(t *testing.T) {
 	needNamespace(t)
-	h := newHost(t, "lan0", "10.1.0.2/24", "fd01::2/64")
-	mac := net.HardwareAddr(func() []byte { m := h.mac(); return m[:] }()).String()
-	p := startPath(t, Config{}, portTo(t, "lan0", "10.1.0.1/24", "fd01::1/64"))
-	forward(t, p, 0, "lan0")
-	managed := func(addr string) bool {
-		_, extended, _ := flagsOf(t, p, addr)
-		return extended&netlink.NTF_EXT_MANAGED != 0
+	p := openPath(t, Config{}, portNumber(0))
+	defer p.close()
+	addNeighbour(t, p, "10.0.0.2", macA, unix.NUD_PERMANENT)
+	p.SetBackends(addrs("10.0.0.2"))
+	p.mirror.readCarriers()
+	p.mirror.want() // before anything was read
+	for _, when := range []string{"unknown", "known"} {
+		list, err := netlink.NeighList(p.twins[0].index, unix.AF_INET)
+		require.NoError(t, err)
+		require.Len(t, list, 1)
+		require.Equal(t, unix.NUD_PERMANENT, list[0].State, when)
+		require.NoError(t, p.mirror.sync())
 	}
-	p.SetBackends(addrs("10.1.0.2", "fd01::2", "203.0.113.1"))
-	for _, host := range []string{"10.1.0.2", "fd01::2"} {
-		eventually(t, func() bool { return p.leads(host, mac) && managed(host) }, "%s resolved through the port", host)
-		require.NoError(t, netlink.NeighDel(&netlink.Neigh{LinkIndex: p.twins[0].index, IP: net.ParseIP(host)}))
-		eventually(t, func() bool { return p.leads(host, mac) && managed(host) }, "%s resolved again", host)
-	}
-	// A worker's request does not end it.
-	p.Resolve(netip.MustParseAddr("10.1.0.2"))
-	p.Resolve(netip.MustParseAddr("10.1.0.3"))
-	eventually(t, func() bool { _, _, found := flagsOf(t, p, "10.1.0.3"); return found }, "second request handled")
-	require.True(t, managed("10.1.0.2"))
-	require.False(t, managed("10.1.0.3"))
-
-	// A gateway is kept resolved while a route needs it, and a flap changes nothing.
-	require.NoError(t, netlink.RouteAdd(route(p, 0, "203.0.113.0/24", "10.1.0.4")))
-	eventually(t, func() bool { return managed("10.1.0.4") }, "gateway kept resolved")
-	require.NoError(t, p.LinkChanged(0, false))
-	eventually(t, func() bool { return !p.leads("10.1.0.2", mac) }, "link down")
-	require.NoError(t, p.LinkChanged(0, true))
-	eventually(t, func() bool { return p.leads("10.1.0.2", mac) && managed("10.1.0.2") }, "resolved after flap")
-
-	p.SetBackends(nil)
-	eventually(t, func() bool { return !managed("10.1.0.2") && !managed("fd01::2") }, "no longer managed")
 }
 
-func TestResolveAsksTheNetwork(t *testing.T) {
-	needNamespace(t)
-	h := newHost(t, "lan0", "10.1.0.2/24")
-	mac := net.HardwareAddr(func() []byte { m := h.mac(); return m[:] }()).String()
-	p := startPath(t, Config{}, portTo(t, "lan0", "10.1.0.1/24"))
-	forward(t, p, 0, "lan0")
-	require.Equal(t, packet.DropNoNeighbour, p.verdict("10.1.0.2"))
-	p.Resolve(netip.MustParseAddr("10.1.0.2"))
-	eventually(t, func() bool { return p.leads("10.1.0.2", mac) }, "client resolved")
-	_, extended, _ := flagsOf(t, p, "10.1.0.2")
-	require.Zero(t, extended&netlink.NTF_EXT_MANAGED)
+// A broadcast address has an entry in the kernel, too, and is no host.
+func TestBroadcastIsNoNeighbour(t *testing.T) {
+	n := netlink.Neigh{State: unix.NUD_NOARP, HardwareAddr: net.HardwareAddr{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}}
+	require.False(t, parseNeighbour(&n).resolved)
+	n.HardwareAddr[0] = 2
+	require.True(t, parseNeighbour(&n).resolved)
+	n.State = unix.NUD_INCOMPLETE
+	require.False(t, parseNeighbour(&n).resolved)
 }
 
 func TestRepeatWeights(t *testing.T) {

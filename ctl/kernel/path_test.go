@@ -116,6 +116,9 @@ func TestManagedAddresses(t *testing.T) {
 		require.ElementsMatch(t, append(first, "192.0.2.1/32", "2001:db8::1/128"), addressList(t, "sl-w0"))
 		require.ElementsMatch(t, append(second, "10.1.0.7/32", "fd01::7/128", "10.1.0.50/32"), addressList(t, "sl-w1"))
 	}
+	routes, err := routesOf(p.twins[0].index, func(r *netlink.Route) bool { return destination(r).IsSingleIP() })
+	require.NoError(t, err)
+	require.Empty(t, routes, "a virtual address is no destination of ours")
 	require.NoError(t, p.SetAddresses(addrs("10.1.0.7")))
 	require.ElementsMatch(t, first, addressList(t, "sl-w0"))
 	require.ElementsMatch(t, append(second, "10.1.0.7/32", "10.1.0.50/32"), addressList(t, "sl-w1"))

@@ -114,7 +114,7 @@ func (m *mirror) convert(r *netlink.Route, gateways map[service.Neighbour]bool) 
 	if r.Type != unix.RTN_UNICAST {
 		return service.Route{}, true
 	}
-	alive := slices.DeleteFunc(paths(r), m.dead)
+	alive := slices.DeleteFunc(paths(r), dead)
 	var via []weighted
 	for _, p := range alive {
 		port := m.ports[p.link]
@@ -131,15 +131,9 @@ func (m *mirror) convert(r *netlink.Route, gateways map[service.Neighbour]bool) 
 	return service.Route{Via: repeat(via)}, len(alive) > 0
 }
 
-// dead says whether the kernel would not use the path: the twins ignore routes
-// while their carrier is off.
-func (m *mirror) dead(p path) bool {
-	mask := unix.RTNH_F_DEAD
-	if m.ports[p.link] != nil {
-		mask |= unix.RTNH_F_LINKDOWN
-	}
-	return p.flags&mask != 0
-}
+// dead says whether the kernel would not use the path. Those over a twin without
+// carrier count, by the sysctl that we set.
+func dead(p path) bool { return p.flags&unix.RTNH_F_DEAD != 0 }
 
 type weighted struct {
 	id     service.NextHopID

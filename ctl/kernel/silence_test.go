@@ -22,6 +22,7 @@ const long = 5 * time.Second
 // soundHost is a host and a device towards it with addresses and routes.
 func soundHost(t *testing.T) *host {
 	t.Helper()
+	require.NoError(t, writeSysctl(redirects, "1")) // whatever an earlier test has left
 	h := newHost(t, "lan0", "10.1.0.2/24", "fd01::2/64")
 	for _, a := range []string{"10.1.0.1/24", "10.1.0.9/24", "10.7.0.1/32", "fd01::1/64"} {
 		require.NoError(t, addAddr("lan0", a))

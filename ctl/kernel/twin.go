@@ -24,8 +24,8 @@ type twin struct {
 }
 
 // openTwin makes the tap of a port, or adopts the persistent one of that name,
-// and brings it up without addresses. Its carrier is on until somebody says
-// otherwise: the kernel refuses gateways behind a link that is down.
+// and brings it up without addresses. Attaching turns its carrier on, which the
+// routes to come need: the kernel refuses gateways behind a link that is down.
 func openTwin(spec PortSpec, keep bool) (*twin, error) {
 	name := spec.twinName()
 	if err := checkName(name); err != nil {
@@ -101,7 +101,6 @@ func (t *twin) configure(spec PortSpec) error {
 		func() error { return netlink.LinkSetHardwareAddr(link, net.HardwareAddr(spec.MAC[:])) },
 		func() error { return netlink.LinkSetMTU(link, int(spec.MTU)) },
 		func() error { return setTwinSysctls(t.name) },
-		func() error { return t.setCarrier(true) },
 		func() error { return netlink.LinkSetUp(link) },
 	}
 	for _, step := range steps {

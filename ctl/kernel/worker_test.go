@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,7 +17,7 @@ import (
 	"github.com/sluice-lb/sluice/service"
 )
 
-// gateway is a Path with what the rest of the daemon would give it.
+// testPath is a Path with what the rest of the daemon would give it.
 type testPath struct {
 	*Path
 	t     *testing.T
@@ -184,3 +185,31 @@ func (p *testPath) receive(port int, accept func(frame []byte) bool) []byte {
 	}, "frame from the kernel")
 	return found
 }
+
+// fakePool hands out at most size buffers of Go memory.
+type fakePool struct {
+	size, room int
+	inUse      atomic.Int64
+}
+
+func (p *fakePool) Alloc() *packet.Buf {
+	if p.inUse.Add(1) > int64(p.size) {
+		p.inUse.Add(-1)
+		return nil
+	}
+	return packet.NewBuf(128+p.room, 128)
+}
+
+func (p *fakePool) Free(burst *packet.Burst, n int) {
+	for _, b := range burst[:n] {
+		if b == nil {
+			panic("nil buffer freed")
+		}
+	}
+	p.inUse.Add(int64(-n))
+}
+
+func (p *fakePool) InUse() int { return int(p.inUse.Load()) }
+func (p *fakePool) Size() int  { return p.size }
+
+func newPool() *fakePool { return &fakePool{size: 512, room: 2048} }

@@ -9,44 +9,52 @@ import (
 )
 
 // BenchmarkFind looks up random flows of a full table, in bursts of 64: in
-// stages, as the worker does, and one at a time. An op is one packet.
+// stages, as the worker does, and one at a time. An op is one packet. ipv4 and
+// ipv6 go through a worker's code for one family; mixed is half and half.
 func BenchmarkFind(b *testing.B) {
 	for _, flows := range []int{1_000, 100_000, 1_000_000} {
-		table := newTable(b, Config{Flows: flows, Seed: 1})
-		for n := range flows {
-			if _, ok := table.Insert(twoWay(n)); !ok {
-				b.Fatal("full")
-			}
+		table := newTable(b, Config{Flows: flows, Flows6: flows, Seed: 1})
+		fill(b, table)
+		for _, m := range []struct {
+			name     string
+			families [2]Family
+		}{{"ipv4", [2]Family{IPv4, IPv4}}, {"ipv6", [2]Family{IPv6, IPv6}}, {"mixed", [2]Family{IPv4, IPv6}}} {
+			packets := randomPackets(flows, m.families)
+			b.Run(fmt.Sprintf("flows=%d/%s/staged", flows, m.name), func(b *testing.B) { bench(b, packets, table.findBurst) })
+			b.Run(fmt.Sprintf("flows=%d/%s/single", flows, m.name), func(b *testing.B) { bench(b, packets, table.findEach) })
 		}
-		packets := randomPackets(flows)
-		b.Run(fmt.Sprintf("flows=%d/staged", flows), func(b *testing.B) { bench(b, packets, table.findBurst) })
-		b.Run(fmt.Sprintf("flows=%d/single", flows), func(b *testing.B) { bench(b, packets, table.findEach) })
 	}
 }
 
-type burst [packet.BurstSize]Tuple4
+// packets are the tuples of a burst, as a parser leaves them.
+type packets struct {
+	six    [packet.BurstSize]bool
+	tuple4 [packet.BurstSize]Tuple4
+	tuple6 [packet.BurstSize]Tuple6
+}
 
 // randomPackets are tuples of both directions, far more than any cache holds flows.
-func randomPackets(flows int) []burst {
+func randomPackets(flows int, families [2]Family) []packets {
 	random := rand.New(rand.NewPCG(1, 2))
-	bursts := make([]burst, 1<<14)
+	bursts := make([]packets, 1<<13)
 	for i := range bursts {
-		for j := range bursts[i] {
-			e := twoWay(random.IntN(flows))
-			bursts[i][j] = e.RequestTuple()
+		for j := range packet.BurstSize {
+			e := either(families[random.IntN(2)], random.IntN(flows))
+			k := e.request()
 			if random.IntN(2) == 0 {
-				bursts[i][j] = e.ReplyTuple()
+				k = e.reply()
 			}
+			bursts[i].six[j], bursts[i].tuple4[j], bursts[i].tuple6[j] = k.family == IPv6, k.v4(), k.Tuple6
 		}
 	}
 	return bursts
 }
 
-func bench(b *testing.B, packets []burst, find func(*burst) uint64) {
+func bench(b *testing.B, bursts []packets, find func(*packets) uint64) {
 	sum, n := uint64(0), 0
 	for b.Loop() {
 		if n%packet.BurstSize == 0 {
-			sum += find(&packets[n/packet.BurstSize%len(packets)])
+			sum += find(&bursts[n/packet.BurstSize%len(bursts)])
 		}
 		n++
 	}
@@ -55,11 +63,15 @@ func bench(b *testing.B, packets []burst, find func(*burst) uint64) {
 	}
 }
 
-func (t *Table) findBurst(packets *burst) (sum uint64) {
+func (t *Table) findBurst(p *packets) (sum uint64) {
 	var hashes [packet.BurstSize]uint64
 	var refs [packet.BurstSize]Ref
-	for i := range packets {
-		hashes[i] = t.Hash(packets[i])
+	for i := range hashes {
+		if p.six[i] {
+			hashes[i] = t.Hash6(&p.tuple6[i])
+		} else {
+			hashes[i] = t.Hash(p.tuple4[i])
+		}
 	}
 	t.PrefetchBuckets(&hashes, len(hashes))
 	for i, hash := range hashes {
@@ -67,28 +79,34 @@ func (t *Table) findBurst(packets *burst) (sum uint64) {
 	}
 	t.PrefetchEntries(&refs, len(refs))
 	for i, ref := range refs {
-		if !t.Match(ref, packets[i]) {
-			ref = t.Find(hashes[i], packets[i])
+		if p.six[i] {
+			if !t.Match6(ref, &p.tuple6[i]) {
+				ref = t.Find6(hashes[i], &p.tuple6[i])
+			}
+		} else if !t.Match(ref, p.tuple4[i]) {
+			ref = t.Find(hashes[i], p.tuple4[i])
 		}
-		t.count(ref)
-		sum += uint64(ref)
+		sum += t.count(ref)
 	}
 	return sum
 }
 
-func (t *Table) findEach(packets *burst) (sum uint64) {
-	for i := range packets {
-		ref := t.Find(t.Hash(packets[i]), packets[i])
-		t.count(ref)
-		sum += uint64(ref)
+func (t *Table) findEach(p *packets) (sum uint64) {
+	for i, six := range p.six {
+		if six {
+			sum += t.count(t.Find6(t.Hash6(&p.tuple6[i]), &p.tuple6[i]))
+		} else {
+			sum += t.count(t.Find(t.Hash(p.tuple4[i]), p.tuple4[i]))
+		}
 	}
 	return sum
 }
 
 // count is what a worker does to every flow it has found.
-func (t *Table) count(ref Ref) {
+func (t *Table) count(ref Ref) uint64 {
 	t.Touch(t.Common(ref.Index()))
 	t.Cold(ref.Index()).InPackets++
+	return uint64(ref)
 }
 
 // BenchmarkInsertRemove is the life of a flow in a table of 100k others.
@@ -106,5 +124,30 @@ func BenchmarkInsertRemove(b *testing.B) {
 		}
 		table.Remove(i)
 		n++
+	}
+}
+
+// BenchmarkFlood is a new flow in a full table: one embryonic flow in so many
+// gives way, or none does and the new one is refused.
+func BenchmarkFlood(b *testing.B) {
+	const flows, budget = 100_000, 64
+	for _, share := range []int{1, 20, 0} {
+		b.Run(fmt.Sprintf("embryonic=1in%d", share), func(b *testing.B) {
+			table := newTable(b, Config{Flows: flows, Seed: 1})
+			fill(b, table)
+			for n := 1; share > 0 && n <= flows; n += share {
+				table.SetState(Index(n), StateSynReceived)
+			}
+			n, refused := flows, 0
+			for b.Loop() {
+				e := either(IPv4, n)
+				e.State = StateSynReceived
+				if _, ok := force(table, e, budget, ignore); !ok {
+					refused++
+				}
+				n++
+			}
+			b.ReportMetric(float64(refused)/float64(b.N), "refused/op")
+		})
 	}
 }

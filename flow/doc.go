@@ -17,7 +17,8 @@
 //	  - links.go: free entries and the wheel's lists, threaded through the entries
 //	  - wheel.go: which entry to look at in which tick; knows indexes only
 //	  - table.go: flows over these; insert.go; lookup.go and lookup6.go: the
-//	    staged look-up; expire.go: time; scan.go: all of them in slices
+//	    staged look-up; expire.go: time; scan.go: all of them in slices;
+//	    evict.go: room when there is none
 //	  - memory.go: the region. It holds no pointer and no absolute address, so it
 //	    may live in a shared file later.
 //

@@ -182,12 +182,46 @@ func TestHashSpreadsAndDependsOnSeed(t *testing.T) {
 			ones[bit] += int(h >> bit & 1)
 		}
 	}
-	require.Len(t, seen, n)
+	require.Equal(t, n, len(seen), "no two hashes are the same")
 	for bit, count := range ones {
 		require.InDelta(t, n/2, count, n/20, "bit %d", bit)
 	}
 	base := Tuple4{Addrs: 1, Ports: 2, Proto: 6}
 	for _, t2 := range []Tuple4{{2, 2, 6}, {1, 3, 6}, {1, 2, 17}, base.Reverse()} {
 		require.NotEqual(t, k.hash4(base), k.hash4(t2), "every field counts")
+	}
+}
+
+func TestHash6SpreadsAndDependsOnSeed(t *testing.T) {
+	k, other := newKeys(1), newKeys(2)
+	seen := map[uint64]bool{}
+	var ones [64]int
+	const n = 1 << 14
+	for i := range uint64(n) {
+		tuple := Tuple6{Ports: uint32(i & 7 << 8), Proto: 6}
+		tuple.Addrs[i>>3&3] = i>>5<<56 | i>>13 | 1<<16 // neighbours in one word, big-endian
+		h := k.hash6(&tuple)
+		require.NotEqual(t, h, other.hash6(&tuple))
+		seen[h] = true
+		for bit := range ones {
+			ones[bit] += int(h >> bit & 1)
+		}
+	}
+	require.Equal(t, n, len(seen), "no two hashes are the same")
+	for bit, count := range ones {
+		require.InDelta(t, n/2, count, n/20, "bit %d", bit)
+	}
+	e := twoWay6(1)
+	base := e.RequestTuple()
+	fields := []func(*Tuple6){
+		func(t *Tuple6) { t.Addrs[0]++ }, func(t *Tuple6) { t.Addrs[1]++ }, func(t *Tuple6) { t.Addrs[2]++ },
+		func(t *Tuple6) { t.Addrs[3]++ }, func(t *Tuple6) { t.Ports++ }, func(t *Tuple6) { t.Proto++ },
+		func(t *Tuple6) { *t = t.Reverse() }, func(t *Tuple6) { t.Addrs[0], t.Addrs[1] = t.Addrs[1], t.Addrs[0] },
+		func(t *Tuple6) { t.Addrs[2], t.Addrs[3] = t.Addrs[3], t.Addrs[2] },
+	}
+	for i, change := range fields {
+		changed := base
+		change(&changed)
+		require.NotEqual(t, k.hash6(&base), k.hash6(&changed), "field %d counts", i)
 	}
 }

@@ -15,7 +15,7 @@ func (t *Table) Match6(ref Ref, k *Tuple6) bool {
 	if ref.Dir() == Reply {
 		addrs, ports = &e.Rep, repPorts
 	}
-	differs := addrs[0] ^ k.Addrs[0] | addrs[1] ^ k.Addrs[1] | addrs[2] ^ k.Addrs[2] | addrs[3] ^ k.Addrs[3]
+	differs := (addrs[0] ^ k.Addrs[0]) | (addrs[1] ^ k.Addrs[1]) | (addrs[2] ^ k.Addrs[2]) | (addrs[3] ^ k.Addrs[3])
 	return differs|uint64(ports^k.Ports)|uint64(e.Proto^k.Proto) == 0
 }
 

@@ -1,7 +1,6 @@
 package flow
 
 import (
-	"fmt"
 	"testing"
 	"time"
 
@@ -9,25 +8,27 @@ import (
 )
 
 // machine drives a table and a model of it: a map, and a clock in plain
-// durations. Tuples come from a small range, so that they meet.
+// durations. Tuples come from a small range, so that they meet, and are the same
+// words in both families.
 type machine struct {
 	table    *Table
 	timeouts Timeouts
 	clock    time.Duration // what the table was told
 	elapsed  time.Duration // forward steps of it
 	flows    map[Index]*modelFlow
-	tuples   map[Tuple4]Ref
+	tuples   map[tuple]Ref
 }
 
 type modelFlow struct {
-	entry   Entry4
+	entry   entry
 	seen    time.Duration
 	changed time.Duration // its state
-	in      uint64
+	in, out uint64
 }
 
 func newMachine(t *rapid.T) *machine {
-	c := Config{Flows: rapid.IntRange(1, 80).Draw(t, "flows"), Seed: rapid.Uint64().Draw(t, "seed")}
+	c := Config{Flows: rapid.IntRange(1, 80).Draw(t, "flows"), Flows6: rapid.IntRange(0, 80).Draw(t, "flows6"),
+		Seed: rapid.Uint64().Draw(t, "seed")}
 	for s := range c.Timeouts {
 		c.Timeouts[s] = rapid.SampledFrom([]time.Duration{0, Tick, 3 * Tick, time.Second, 1100 * time.Second, time.Hour,
 			time.Millisecond, 333 * time.Millisecond}).Draw(t, "timeout")
@@ -39,7 +40,7 @@ func newMachine(t *rapid.T) *machine {
 	if rapid.Bool().Draw(t, "all hashes collide") {
 		table.keys[3] = 0
 	}
-	m := &machine{table: table, timeouts: c.Timeouts, flows: map[Index]*modelFlow{}, tuples: map[Tuple4]Ref{}}
+	m := &machine{table: table, timeouts: c.Timeouts, flows: map[Index]*modelFlow{}, tuples: map[tuple]Ref{}}
 	for s, d := range DefaultTimeouts() {
 		if m.timeouts[s] == 0 {
 			m.timeouts[s] = d
@@ -52,42 +53,50 @@ func newMachine(t *rapid.T) *machine {
 
 const tuples = 1 << 9
 
-func drawTuple(t *rapid.T) Tuple4 { return nthTuple(rapid.IntRange(0, tuples-1).Draw(t, "tuple")) }
+func drawFamily(t *rapid.T) Family { return rapid.SampledFrom([]Family{IPv4, IPv6}).Draw(t, "family") }
 
-func nthTuple(n int) Tuple4 {
-	return Tuple4{uint64(n&7+1) | uint64(n>>3&7+1)<<32, uint32(n>>6&3 + 1), uint8(6 + n>>8*11)}
+func drawTuple(t *rapid.T, f Family) tuple {
+	return nthTuple(f, rapid.IntRange(0, tuples-1).Draw(t, "tuple"))
+}
+
+// nthTuple puts an IPv6 tuple's addresses into one of the four words, so that
+// each counts. A quarter are the words of IPv4 tuples.
+func nthTuple(f Family, n int) tuple {
+	k := tuple{f, Tuple6{Ports: uint32(n>>6&3 + 1), Proto: uint8(6 + n>>8*11)}}
+	k.Addrs[n&3*int(f)] = uint64(n&7+1) | uint64(n>>3&7+1)<<32
+	return k
 }
 
 func drawState(t *rapid.T) State { return State(rapid.IntRange(1, int(NumStates)-1).Draw(t, "state")) }
 
 func (m *machine) insert(t *rapid.T) {
-	m.add(t, drawTuple(t), drawTuple(t), rapid.Bool().Draw(t, "two-way"), drawState(t))
+	f := drawFamily(t)
+	m.add(t, drawTuple(t, f), drawTuple(t, f), rapid.Bool().Draw(t, "two-way"), drawState(t))
 }
 
 // fill adds many at once, or little would ever be full.
 func (m *machine) fill(t *rapid.T) {
-	twoWay, state := rapid.Bool().Draw(t, "two-way"), drawState(t)
+	f, twoWay, state := drawFamily(t), rapid.Bool().Draw(t, "two-way"), drawState(t)
 	first := rapid.IntRange(0, tuples-1).Draw(t, "first")
-	for i := range rapid.IntRange(1, m.table.Cap()+1).Draw(t, "count") {
+	for i := range rapid.IntRange(1, m.table.pools[f].size+1).Draw(t, "count") {
 		n := (first + 2*i) % tuples &^ 1
-		m.add(t, nthTuple(n), nthTuple(n+1), twoWay, state)
+		m.add(t, nthTuple(f, n), nthTuple(f, n+1), twoWay, state)
 	}
 }
 
-func (m *machine) add(t *rapid.T, req, rep Tuple4, twoWay bool, state State) {
+func (m *machine) add(t *rapid.T, req, rep tuple, twoWay bool, state State) {
 	rep.Proto = req.Proto
-	e := Entry4{ReqAddrs: req.Addrs, ReqPorts: req.Ports,
-		Common: Common{Proto: req.Proto, State: state, Backend: 7}}
+	e := entry{req.family, Entry6{Req: req.Addrs, ReqPorts: req.Ports,
+		Common: Common{Proto: req.Proto, State: state, Backend: 7}}}
 	if twoWay {
-		e.RepAddrs, e.RepPorts = rep.Addrs, rep.Ports
+		e.Rep, e.RepPorts = rep.Addrs, rep.Ports
 	}
 	taken := m.tuples[req] != 0 || twoWay && (m.tuples[rep] != 0 || req == rep)
 	before := m.table.Stats()
-	i, ok := m.table.Insert(e)
+	i, ok := e.insert(m.table)
 	if !ok {
 		after := m.table.Stats()
-		exhausted := after.Overflow >= after.OverflowCap-1 // a flow needs at most two
-		if !taken && len(m.flows) < m.table.Cap() && !exhausted {
+		if !taken && !m.crowded(e.family) {
 			t.Fatalf("insert failed for no reason: %+v", after)
 		}
 		if after.Overflow != before.Overflow {
@@ -95,7 +104,7 @@ func (m *machine) add(t *rapid.T, req, rep Tuple4, twoWay bool, state State) {
 		}
 		return
 	}
-	if taken || i == 0 || m.flows[i] != nil {
+	if taken || i.position() == 0 || i.IPv6() != (e.family == IPv6) || m.flows[i] != nil {
 		t.Fatalf("insert of %+v gave %d, in use %v, tuple taken %v", e, i, m.flows[i] != nil, taken)
 	}
 	e.Flags = flagUsed
@@ -106,11 +115,31 @@ func (m *machine) add(t *rapid.T, req, rep Tuple4, twoWay bool, state State) {
 	}
 }
 
+// count is how many flows of a family there are.
+func (m *machine) count(f Family) (n int) {
+	for i := range m.flows {
+		if i.Family() == f {
+			n++
+		}
+	}
+	return n
+}
+
+// crowded says whether an insert may fail: a flow needs at most two overflow buckets.
+func (m *machine) crowded(f Family) bool {
+	s := m.table.Stats()
+	return m.count(f) == m.table.pools[f].size || s.Overflow >= s.OverflowCap-1
+}
+
 // pick chooses a flow by its index, which does not depend on a map's order.
 func (m *machine) pick(t *rapid.T) Index {
 	start := rapid.IntRange(1, m.table.Cap()).Draw(t, "flow")
 	for n := range m.table.Cap() {
-		if i := Index((start+n-1)%m.table.Cap() + 1); m.flows[i] != nil {
+		i := Index((start+n-1)%m.table.Cap() + 1)
+		if four := Index(m.table.pools[IPv4].size); i > four {
+			i = MakeIndex(IPv6, uint32(i-four))
+		}
+		if m.flows[i] != nil {
 			return i
 		}
 	}
@@ -127,9 +156,9 @@ func (m *machine) remove(t *rapid.T) {
 
 func (m *machine) forget(i Index) {
 	e := m.flows[i].entry
-	delete(m.tuples, e.RequestTuple())
-	if e.RepAddrs != 0 {
-		delete(m.tuples, e.ReplyTuple())
+	delete(m.tuples, e.request())
+	if e.hasReply() {
+		delete(m.tuples, e.reply())
 	}
 	delete(m.flows, i)
 }
@@ -137,8 +166,13 @@ func (m *machine) forget(i Index) {
 func (m *machine) touch(t *rapid.T) {
 	i := m.pick(t)
 	m.table.Touch(m.table.Common(i))
-	m.table.Cold(i).InPackets++
 	m.flows[i].seen = m.elapsed
+	if rapid.Bool().Draw(t, "reply") {
+		m.table.Cold(i).OutPackets++
+		m.flows[i].out++
+		return
+	}
+	m.table.Cold(i).InPackets++
 	m.flows[i].in++
 }
 
@@ -149,118 +183,59 @@ func (m *machine) setState(t *rapid.T) {
 	m.flows[i].changed = m.elapsed
 }
 
-func (m *machine) advance(t *rapid.T) {
-	step := rapid.OneOf(
-		rapid.Int64Range(0, int64(2*Tick)),
-		rapid.Int64Range(-int64(time.Minute), int64(20*time.Minute)),
-		rapid.Int64Range(-int64(time.Hour), int64(5*time.Hour)),
-	).Draw(t, "step")
-	m.clock += time.Duration(step)
-	m.elapsed += time.Duration(max(step, 0))
-	m.table.Advance(m.clock)
-}
-
-// expireSome works with a small budget: what ends must be due, what stays need not.
-func (m *machine) expireSome(t *rapid.T) { m.expire(t, rapid.IntRange(0, 50).Draw(t, "budget")) }
-
-func (m *machine) expire(t *rapid.T, budget int) {
-	calls := 0
-	n := m.table.Expire(budget, func(i Index, _ *Common) {
-		calls++
-		e := m.table.At(i)
-		f := m.flows[i]
-		if f == nil {
-			t.Fatalf("flow %d expired, but is not there", i)
-		}
-		if idle := m.elapsed - f.seen; idle < m.timeouts[f.entry.State] {
-			t.Fatalf("flow %d in %v expired early, after %v", i, f.entry.State, idle)
-		}
-		if e.RequestTuple() != f.entry.RequestTuple() || !m.table.Has(e.RequestTuple()) {
-			t.Fatalf("flow %d is gone before the callback", i)
-		}
-		m.forget(i)
-	})
-	if n != calls || n > budget {
-		t.Fatalf("%d flows expired, %d reported, budget %d", calls, n, budget)
-	}
-}
-
-// expireAll gives all the budget there can be need of: nothing due may stay. A
-// change of state that ends a flow at once works from the next tick on.
-func (m *machine) expireAll(t *rapid.T) {
-	m.expire(t, wheelSlots+m.table.Cap()+1)
-	for i, f := range m.flows {
-		life := (m.timeouts[f.entry.State] + Tick - 1).Truncate(Tick)
-		if m.elapsed >= max(f.seen+life, f.changed)+Tick {
-			t.Fatalf("flow %d in %v is still there after %v", i, f.entry.State, m.elapsed-f.seen)
-		}
-		if left := m.table.TimeLeft(m.table.Common(i)); left < 0 || left > life+Tick {
-			t.Fatalf("flow %d in %v has %v left of %v", i, f.entry.State, left, life)
-		}
-	}
-}
-
 func (m *machine) find(t *rapid.T) {
-	k := drawTuple(t)
-	hash := m.table.Hash(k)
+	k := drawTuple(t, drawFamily(t))
 	want := m.tuples[k]
-	if got := m.table.Find(hash, k); got != want || m.table.Has(k) != (want != 0) {
-		t.Fatalf("find %+v: %d, want %d", k, got, want)
+	if got := k.find(m.table); got != want || k.has(m.table) != (want != 0) {
+		t.Fatalf("find %+v: %#x, want %#x", k, got, want)
 	}
-	if c := m.table.Candidate(hash); m.table.Match(c, k) && c != want {
-		t.Fatalf("candidate for %+v matches: %d, want %d", k, c, want)
+	if c := m.table.Candidate(k.hash(m.table)); k.matches(m.table, c) && c != want {
+		t.Fatalf("candidate for %+v matches: %#x, want %#x", k, c, want)
+	}
+}
+
+// scan goes over all flows in slices: each once, IPv4 first.
+func (m *machine) scan(t *rapid.T) {
+	budget := rapid.IntRange(1, 50).Draw(t, "budget")
+	last, seen := Index(0), 0
+	for from, more := Index(0), true; more; more = from != 0 {
+		visited := 0
+		from = m.table.Scan(from, budget, func(i Index, c *Cold) {
+			if m.flows[i] == nil || i <= last || c != m.table.Cold(i) {
+				t.Fatalf("scan shows %#x after %#x", i, last)
+			}
+			visited++
+			last = i
+		})
+		if seen += visited; visited > budget {
+			t.Fatalf("%d flows visited, budget %d", visited, budget)
+		}
+	}
+	if seen != len(m.flows) {
+		t.Fatalf("%d flows visited of %d", seen, len(m.flows))
 	}
 }
 
 // check compares everything.
 func (m *machine) check(t *rapid.T) {
-	if m.table.Len() != len(m.flows) {
-		t.Fatalf("%d flows, want %d", m.table.Len(), len(m.flows))
+	if m.table.Len() != len(m.flows) || m.table.Len6() != m.count(IPv6) {
+		t.Fatalf("%d flows, %d of IPv6: want %d and %d", m.table.Len(), m.table.Len6(), len(m.flows), m.count(IPv6))
 	}
 	for k, want := range m.tuples {
-		if got := m.table.Find(m.table.Hash(k), k); got != want {
-			t.Fatalf("find %+v: %d, want %d", k, got, want)
+		if got := k.find(m.table); got != want {
+			t.Fatalf("find %+v: %#x, want %#x", k, got, want)
 		}
 	}
 	for i, f := range m.flows {
-		got := *m.table.At(i)
+		got, cold := m.table.entryAt(i), m.table.Cold(i)
 		got.wheelNext, got.wheelPrev, got.LastSeen = 0, 0, 0
-		if got != f.entry || m.table.Cold(i).InPackets != f.in {
+		if got != f.entry || cold.InPackets != f.in || cold.OutPackets != f.out {
 			t.Fatalf("entry %d: %+v, want %+v", i, got, f.entry)
 		}
 	}
 	if err := m.table.verify(len(m.tuples)); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// verify checks that index, pool and wheel agree.
-func (t *Table) verify(tuples int) error {
-	if n, err := t.index.verify(); err != nil || n != tuples {
-		return fmt.Errorf("%d refs, want %d: %w", n, tuples, err)
-	}
-	free := 0
-	for i := t.pools[IPv4].first; i != 0; i = t.pools[IPv4].next(i) {
-		free++
-	}
-	armed := 0
-	for slot, i := range t.wheel.heads {
-		for prev := uint32(slot) | slotMark; i != 0; prev, i = i, t.wheel.next(i) {
-			e := t.common(Index(i))
-			if t.wheel.prev(i) != prev {
-				return fmt.Errorf("entry %d: linked to %#x, want %#x", i, t.wheel.prev(i), prev)
-			}
-			look := t.wheel.tick + (uint32(slot)-t.wheel.tick)%wheelSlots
-			if late := int32(look - t.deadline(e)); late > 0 && int32(look-t.clock.now) > 1 {
-				return fmt.Errorf("entry %d: due in tick %d, looked at in %d, now %d", i, t.deadline(e), look, t.clock.now)
-			}
-			armed++
-		}
-	}
-	if free != t.pools[IPv4].free || armed != t.Len() || free+armed != t.Cap() {
-		return fmt.Errorf("%d entries in the wheel, %d free (%d counted) of %d", armed, free, t.pools[IPv4].free, t.Cap())
-	}
-	return nil
 }
 
 // end lets everything expire: then all pools are full again.
@@ -290,6 +265,8 @@ func tableIsAMap(t *rapid.T) {
 		"expireSome": m.expireSome,
 		"expireAll":  m.expireAll,
 		"find":       m.find,
+		"evict":      m.evict,
+		"scan":       m.scan,
 		"":           m.check,
 	})
 	m.end(t)

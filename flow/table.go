@@ -24,7 +24,8 @@ type Table struct {
 	index index // of both families
 	entries
 	pools [numFamilies]pool
-	wheel wheel // of both families
+	wheel wheel              // of both families
+	hands [numFamilies]Index // eviction: the entry to look at next
 	clock clock
 	life  [NumStates]uint32 // ticks of silence that end a flow
 
@@ -89,6 +90,7 @@ func (t *Table) place(flows, flows6 int) (err error) {
 	}
 	lists := links{&t.entries}
 	t.pools = [numFamilies]pool{newPool(lists, IPv4, flows), newPool(lists, IPv6, flows6)}
+	t.hands = [numFamilies]Index{MakeIndex(IPv4, 1), MakeIndex(IPv6, 1)}
 	t.wheel = wheel{links: lists, heads: view[uint32](m, heads, wheelSlots)}
 	return nil
 }

@@ -6,8 +6,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/sluice-lb/sluice/packet"
 )
 
 func newTable(t testing.TB, c Config) *Table {
@@ -18,38 +16,74 @@ func newTable(t testing.TB, c Config) *Table {
 	return table
 }
 
-// twoWay is the nth of many flows with both tuples.
-func twoWay(n int) Entry4 {
-	return Entry4{
-		ReqAddrs: uint64(n) | 0x0100000a<<32, ReqPorts: 0x5000_1234,
-		RepAddrs: 0x0200000a | uint64(n)<<32, RepPorts: 0x4321_5000,
-		Common: Common{Proto: packet.ProtoTCP, State: StateEstablished},
-	}
-}
-
 func TestMemoryPerFlow(t *testing.T) {
-	table := newTable(t, Config{Flows: 1 << 20})
-	require.LessOrEqual(t, table.BytesPerFlow(IPv4), 152.0)
-	require.GreaterOrEqual(t, table.BytesPerFlow(IPv4), 64.0+40+2*6, "entry, cold part and two slots")
+	const shared = 2 * 6 // two slots of the index
+	alone := newTable(t, Config{Flows: 1 << 18})
+	require.LessOrEqual(t, alone.BytesPerFlow(IPv4), 152.0)
+	require.GreaterOrEqual(t, alone.BytesPerFlow(IPv4), 64.0+40+shared)
+	both := newTable(t, Config{Flows: 1 << 18, Flows6: 1 << 18})
+	require.InDelta(t, alone.BytesPerFlow(IPv4), both.BytesPerFlow(IPv4), 0.2, "IPv6 costs IPv4 nothing")
+	require.LessOrEqual(t, both.BytesPerFlow(IPv6), 216.0)
+	require.GreaterOrEqual(t, both.BytesPerFlow(IPv6), 128.0+40+shared)
+	sum := (both.BytesPerFlow(IPv4) + both.BytesPerFlow(IPv6)) * (1 << 18)
+	require.InDelta(t, len(both.memory.bytes), sum, hugePage, "all of the memory is some flow's")
 }
 
 // A table holds what it says, with both tuples of every flow, whatever the seed.
 func TestFullCapacity(t *testing.T) {
-	for _, flows := range []int{1, 2, 7, 100, 1000, 50_000} {
+	for _, c := range []Config{
+		{Flows: 1}, {Flows: 2}, {Flows: 7}, {Flows: 100}, {Flows: 1000}, {Flows: 50_000},
+		{Flows: 1, Flows6: 1}, {Flows: 3, Flows6: 20}, {Flows: 1000, Flows6: 1000}, {Flows: 10_000, Flows6: 40_000},
+	} {
 		for seed := range uint64(5) {
-			table := newTable(t, Config{Flows: flows, Seed: seed + 1})
-			for n := range flows {
-				_, ok := table.Insert(twoWay(n))
-				require.True(t, ok, "flow %d of %d: %+v", n, flows, table.Stats())
+			c.Seed = seed + 1
+			table := newTable(t, c)
+			fill(t, table)
+			require.Equal(t, c.Flows+c.Flows6, table.Len())
+			require.Equal(t, c.Flows+c.Flows6, table.Cap())
+			require.Equal(t, c.Flows6, table.Len6())
+			require.Equal(t, c.Flows6, table.Cap6())
+			for f, flows := range []int{c.Flows, c.Flows6} {
+				more := either(Family(f), flows)
+				_, ok := more.insert(table)
+				require.False(t, ok)
 			}
-			require.Equal(t, flows, table.Len())
-			require.Equal(t, flows, table.Cap())
-			_, ok := table.Insert(twoWay(flows))
-			require.False(t, ok)
-			require.NoError(t, table.verify(2*flows))
+			require.NoError(t, table.verify(2*table.Cap()))
 			require.LessOrEqual(t, table.Stats().LongestChain, 3)
 		}
 	}
+}
+
+// fill makes the table full of two-way flows, 0 to the capacity of each family.
+func fill(t testing.TB, table *Table) {
+	t.Helper()
+	for f := range table.pools {
+		for n := range table.pools[f].size {
+			e := either(Family(f), n)
+			_, ok := e.insert(table)
+			require.True(t, ok, "flow %d: %+v", n, table.Stats())
+		}
+	}
+}
+
+// What one family has free, the other cannot take.
+func TestFamiliesHaveTheirOwnRoom(t *testing.T) {
+	table := newTable(t, Config{Flows: 5})
+	_, ok := table.Insert6(twoWay6(1))
+	require.False(t, ok, "no room for IPv6 at all")
+	require.Zero(t, table.Cap6())
+	fill(t, table)
+	require.NoError(t, table.verify(10))
+
+	table = newTable(t, Config{Flows: 1, Flows6: 5})
+	for n := range 5 {
+		_, ok := table.Insert6(twoWay6(n))
+		require.True(t, ok)
+	}
+	_, ok = table.Insert6(twoWay6(5))
+	require.False(t, ok)
+	_, ok = table.Insert(twoWay(1))
+	require.True(t, ok)
 }
 
 func TestInsertSetsWhatIsTheTables(t *testing.T) {
@@ -71,105 +105,17 @@ func TestInsertSetsWhatIsTheTables(t *testing.T) {
 	require.Zero(t, table.Cold(again).InBytes)
 }
 
-func TestRepliesFindTheirFlow(t *testing.T) {
-	table := newTable(t, Config{Flows: 3})
-	nat := twoWay(1)
-	i, ok := table.Insert(nat)
-	require.True(t, ok)
-	require.Equal(t, MakeRef(i, Request), table.Find(table.Hash(nat.RequestTuple()), nat.RequestTuple()))
-	require.Equal(t, MakeRef(i, Reply), table.Find(table.Hash(nat.ReplyTuple()), nat.ReplyTuple()))
-	require.False(t, table.Has(nat.RequestTuple().Reverse()))
-
-	clash := twoWay(2)
-	clash.RepAddrs, clash.RepPorts = nat.RepAddrs, nat.RepPorts
-	_, ok = table.Insert(clash)
-	require.False(t, ok, "the reply tuple is taken")
-	require.False(t, table.Has(clash.RequestTuple()))
-	clash.RepPorts++
-	_, ok = table.Insert(clash)
-	require.True(t, ok)
-
-	dr := twoWay(3)
-	dr.RepAddrs, dr.RepPorts = 0, 0
-	_, ok = table.Insert(dr)
-	require.True(t, ok)
-	require.False(t, table.Has(dr.ReplyTuple()), "dr has no reply tuple")
-	require.NoError(t, table.verify(5))
-}
-
-func TestStagedLookup(t *testing.T) {
-	const flows = 1000
-	table := newTable(t, Config{Flows: flows})
-	for n := range flows {
-		_, ok := table.Insert(twoWay(n))
-		require.True(t, ok)
-	}
-	var hashes [packet.BurstSize]uint64
-	var refs [packet.BurstSize]Ref
-	for first := 0; first+packet.BurstSize <= 2*flows; first += packet.BurstSize {
-		for i := range hashes {
-			e := twoWay(first + i) // the second half is not there
-			hashes[i] = table.Hash(e.RequestTuple())
-		}
-		table.PrefetchBuckets(&hashes, len(hashes))
-		for i, hash := range hashes {
-			refs[i] = table.Candidate(hash)
-		}
-		table.PrefetchEntries(&refs, len(refs))
-		for i, hash := range hashes {
-			e := twoWay(first + i)
-			ref := refs[i]
-			if !table.Match(ref, e.RequestTuple()) {
-				ref = table.Find(hash, e.RequestTuple())
-			}
-			require.Equal(t, first+i < flows, ref != 0, "flow %d", first+i)
-			if ref != 0 {
-				require.Equal(t, e.ReqAddrs, table.At(ref.Index()).ReqAddrs)
-			}
-		}
-	}
-	table.PrefetchBuckets(&hashes, 0)
-	table.PrefetchEntries(&refs, 1<<20) // more than a burst: cut off
-}
-
-// When the index has room for one of two tuples, neither stays.
-func TestIndexExhausted(t *testing.T) {
-	const flows = 60
-	table := newTable(t, Config{Flows: flows})
-	table.keys[3] = 0 // all tuples in one chain
-	room := (1 + table.Stats().OverflowCap) * bucketSlots
-	require.Less(t, room, 2*flows)
-	n := 0
-	for ; n < (room-1)/2; n++ {
-		_, ok := table.Insert(twoWay(n))
-		require.True(t, ok)
-	}
-	oneWay := twoWay(n)
-	oneWay.RepAddrs, oneWay.RepPorts = 0, 0
-	_, ok := table.Insert(oneWay)
-	require.True(t, ok)
-	_, ok = table.Insert(twoWay(n + 1))
-	require.False(t, ok)
-	require.NoError(t, table.verify(2*n+1))
-	oneWay.ReqPorts++
-	_, ok = table.Insert(oneWay)
-	require.True(t, ok, "the last slot is still free")
-}
-
-func TestMatchOfNoRef(t *testing.T) {
-	table := newTable(t, Config{Flows: 1})
-	require.False(t, table.Match(0, Tuple4{}))
-	require.False(t, table.Has(Tuple4{}))
-}
-
 func TestScanSeesWhatStays(t *testing.T) {
-	const flows = 500
-	table := newTable(t, Config{Flows: flows})
+	const flows, flows6 = 300, 200
+	table := newTable(t, Config{Flows: flows, Flows6: flows6})
 	stays := map[Index]int{}
-	for n := range flows / 2 {
-		i, ok := table.Insert(twoWay(n))
-		require.True(t, ok)
-		stays[i] = 0
+	for n := range flows6 - 50 {
+		for f := range numFamilies {
+			e := either(f, n)
+			i, ok := e.insert(table)
+			require.True(t, ok)
+			stays[i] = 0
+		}
 	}
 	random := rand.New(rand.NewPCG(1, 2))
 	var others []Index
@@ -187,25 +133,33 @@ func TestScanSeesWhatStays(t *testing.T) {
 		if next == 0 {
 			break
 		}
-		require.Equal(t, max(from, 1)+7, next)
+		if want := max(from, 1) + 7; want <= flows || want.IPv6() {
+			require.Equal(t, want, next)
+		} else {
+			require.Equal(t, MakeIndex(IPv6, uint32(want-flows)), next, "the budget counts over both families")
+		}
 		from = next
 		if len(others) > 0 && random.IntN(2) == 0 {
 			table.Remove(others[len(others)-1])
 			others = others[:len(others)-1]
-		} else if i, ok := table.Insert(twoWay(1000 + slices)); ok {
+			continue
+		}
+		e := either(Family(slices&1), 1000+slices)
+		if i, ok := e.insert(table); ok {
 			others = append(others, i)
 		}
 	}
-	require.Equal(t, (flows+6)/7-1, slices)
+	require.Equal(t, (flows+flows6+6)/7-1, slices)
 	for i, times := range stays {
 		require.Equal(t, 1, times, "flow %d", i)
 	}
 }
 
 func TestConfigErrors(t *testing.T) {
-	for _, c := range []Config{{}, {Flows: -1}, {Flows: MaxFlows + 1}} {
+	for _, c := range []Config{{}, {Flows: -1}, {Flows: MaxFlows + 1}, {Flows6: 1}, {Flows: 1, Flows6: -1},
+		{Flows: 1, Flows6: MaxFlows + 1}} {
 		_, err := New(c)
-		require.ErrorContains(t, err, "flows: not between 1 and")
+		require.ErrorContains(t, err, "flows: not between")
 	}
 	var timeouts Timeouts
 	timeouts[StateUDP] = -1
@@ -217,7 +171,7 @@ func TestConfigErrors(t *testing.T) {
 }
 
 func TestNothingAllocates(t *testing.T) {
-	table := newTable(t, Config{Flows: 1000})
+	table := newTable(t, Config{Flows: 1000, Flows6: 1000})
 	clock := time.Duration(0)
 	table.Advance(clock)
 	ended := 0
@@ -232,6 +186,12 @@ func TestNothingAllocates(t *testing.T) {
 		if !okA || !okB || table.Find(table.Hash(tuple), tuple) != MakeRef(a, Reply) {
 			t.Error("flow lost")
 		}
+		six, ok6 := table.Insert6(twoWay6(n))
+		tuple6 := table.At6(six).ReplyTuple()
+		if !ok6 || table.Find6(table.Hash6(&tuple6), &tuple6) != MakeRef(six, Reply) {
+			t.Error("IPv6 flow lost")
+		}
+		table.SetState(six, StateClose)
 		table.Touch(table.Common(a))
 		table.SetState(a, StateClose)
 		table.Remove(b)
@@ -241,7 +201,26 @@ func TestNothingAllocates(t *testing.T) {
 		table.Expire(64, expired)
 	}
 	require.Zero(t, testing.AllocsPerRun(500, round))
-	require.Greater(t, ended, 400)
+	require.Greater(t, ended, 2*400)
+}
+
+func TestEvictionAllocatesNothing(t *testing.T) {
+	table := newTable(t, Config{Flows: 100, Flows6: 100})
+	fill(t, table)
+	for i := Index(1); i != 0; i = table.after(i) {
+		table.SetState(i, StateSynReceived)
+	}
+	ended, n := 0, 1000
+	evicted := func(Index, *Common) { ended++ }
+	require.Zero(t, testing.AllocsPerRun(500, func() {
+		n++
+		for f := range numFamilies {
+			e := either(f, n)
+			e.State = StateSynReceived
+			force(table, e, 8, evicted)
+		}
+	}))
+	require.Equal(t, 2*501, ended)
 }
 
 func TestClosedTablePanics(t *testing.T) {
@@ -250,5 +229,7 @@ func TestClosedTablePanics(t *testing.T) {
 	require.NoError(t, table.Close())
 	require.NoError(t, table.Close(), "again")
 	require.Panics(t, func() { table.Insert(twoWay(1)) })
+	require.Panics(t, func() { table.Insert6(twoWay6(1)) })
 	require.Panics(t, func() { table.At(1) })
+	require.Panics(t, func() { table.At6(MakeIndex(IPv6, 1)) })
 }

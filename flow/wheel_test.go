@@ -113,6 +113,35 @@ func TestClockJumps(t *testing.T) {
 	require.NoError(t, table.verify(0))
 }
 
+// Both families are in one wheel: they end in the order of their deadlines.
+func TestExpiresBothFamilies(t *testing.T) {
+	const flows = 20
+	table := newTable(t, Config{Flows: flows, Flows6: flows})
+	table.Advance(0)
+	want := map[Index]uint32{}
+	for n := range flows {
+		for f := range numFamilies {
+			e := either(f, n)
+			e.State = StateUDP
+			i, ok := e.insert(table)
+			require.True(t, ok)
+			want[i] = table.Now() + 300*8 + 1
+		}
+		table.Advance(time.Duration(n+1) * Tick)
+	}
+	require.Equal(t, 300*time.Second, table.TimeLeft(table.Common(MakeIndex(IPv6, flows))))
+	for clock := 299 * time.Second; table.Len() > 0; clock += Tick {
+		table.Advance(clock)
+		table.Expire(1<<20, func(i Index, c *Common) {
+			require.Equal(t, want[i], table.Now(), "%#x", i)
+			require.Same(t, table.Common(i), c)
+			delete(want, i)
+		})
+	}
+	require.Empty(t, want)
+	require.NoError(t, table.verify(0))
+}
+
 // Ticks wrap after 17 years; nothing depends on their size.
 func TestTicksWrap(t *testing.T) {
 	table := newTable(t, Config{Flows: 100})

@@ -1,0 +1,175 @@
+package flow
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sluice-lb/sluice/packet"
+)
+
+// force inserts as a worker does: when there is no room, one look for a victim.
+func force(table *Table, e entry, budget int, ended func(Index, *Common)) (Index, bool) {
+	i, ok := e.insert(table)
+	if !ok && table.Evict(e.family, budget, ended) {
+		i, ok = e.insert(table)
+	}
+	return i, ok
+}
+
+// A flood of SYNs, five times the table, against a table with live connections
+// and some that close: those all stay, and of the flood the newest.
+func TestFloodSparesTheEstablished(t *testing.T) {
+	const flows, live, budget = 2000, 1500, 64
+	for f := range numFamilies {
+		table := newTable(t, Config{Flows: flows, Flows6: flows, Seed: 1})
+		kept := map[Index]entry{}
+		for n := range live {
+			e := either(f, n)
+			e.State = []State{StateEstablished, StateEstablished, StateFinWait, StateTimeWait, StateClose}[n%5]
+			i, ok := e.insert(table)
+			require.True(t, ok)
+			kept[i] = e
+		}
+		evicted, dropped := 0, 0
+		var accepted []entry
+		for n := range 5 * flows {
+			e := either(f, live+n)
+			e.State = StateSynReceived
+			_, ok := force(table, e, budget, func(i Index, c *Common) {
+				require.NotContains(t, kept, i)
+				require.Equal(t, StateSynReceived, c.State)
+				evicted++
+			})
+			if require.Equal(t, ok, e.request().has(table)); !ok {
+				dropped++
+				continue
+			}
+			accepted = append(accepted, e)
+		}
+		for _, e := range accepted[len(accepted)-(flows-live):] {
+			require.True(t, e.request().has(table), "the newest")
+		}
+		require.Equal(t, flows, table.Len())
+		require.Equal(t, 5*flows, flows-live+evicted+dropped)
+		rounds := evicted/(flows-live) + 1
+		require.LessOrEqual(t, dropped, rounds*(live/budget+1), "the live ones lie in one run, which the hand crosses once a round")
+		for i, e := range kept {
+			require.Equal(t, MakeRef(i, Request), e.request().find(table))
+		}
+		require.NoError(t, table.verify(2*flows))
+	}
+}
+
+// Among flows of its own kind a new one replaces the oldest, and the table never
+// refuses.
+func TestFloodGoesRoundByAge(t *testing.T) {
+	const flows = 100
+	table := newTable(t, Config{Flows: flows})
+	syn := func(n int) entry {
+		e := either(IPv4, n)
+		e.State = StateSynReceived
+		return e
+	}
+	for n := range 10 * flows {
+		e := syn(n)
+		_, ok := force(table, e, 1, ignore)
+		require.True(t, ok)
+		if n >= flows {
+			gone, next := syn(n-flows), syn(n-flows+1)
+			require.False(t, gone.request().has(table))
+			require.True(t, next.request().has(table))
+		}
+	}
+}
+
+func TestWhoIsEmbryonic(t *testing.T) {
+	cases := []struct {
+		name    string
+		proto   uint8
+		state   State
+		in, out uint64
+		want    bool
+	}{
+		{"half open", packet.ProtoTCP, StateSynReceived, 1, 0, true},
+		{"half open, SYN sent again, SYN+ACK seen", packet.ProtoTCP, StateSynReceived, 3, 2, true},
+		{"established, silent", packet.ProtoTCP, StateEstablished, 1, 0, false},
+		{"closing", packet.ProtoTCP, StateFinWait, 1, 0, false},
+		{"closed", packet.ProtoTCP, StateClose, 1, 0, false},
+		{"in TIME_WAIT", packet.ProtoTCP, StateTimeWait, 1, 0, false},
+		{"udp, made just now", packet.ProtoUDP, StateUDP, 0, 0, true},
+		{"udp, one packet", packet.ProtoUDP, StateUDP, 1, 0, true},
+		{"udp, answered", packet.ProtoUDP, StateUDP, 1, 1, false},
+		{"udp, two packets", packet.ProtoUDP, StateUDP, 2, 0, false},
+	}
+	for _, c := range cases {
+		for f := range numFamilies {
+			table := newTable(t, Config{Flows: 1, Flows6: 1})
+			e := either(f, 1)
+			e.Proto, e.State = c.proto, c.state
+			i, ok := e.insert(table)
+			require.True(t, ok)
+			table.Cold(i).InPackets, table.Cold(i).OutPackets = c.in, c.out
+			var ended []Index
+			require.Equal(t, c.want, table.Evict(f, 1, func(i Index, _ *Common) { ended = append(ended, i) }), c.name)
+			require.Equal(t, c.want, len(ended) == 1, c.name)
+			require.Equal(t, !c.want, e.request().has(table), c.name)
+		}
+	}
+}
+
+// Eviction is for need, and for the family in need.
+func TestEvictsOnlyWhenFull(t *testing.T) {
+	table := newTable(t, Config{Flows: 2, Flows6: 2})
+	for f := range numFamilies {
+		e := either(f, 1)
+		e.State = StateSynReceived
+		_, ok := e.insert(table)
+		require.True(t, ok)
+		require.False(t, table.Evict(f, 100, ignore), "one entry is free")
+	}
+	e := either(IPv6, 2)
+	e.State = StateSynReceived
+	_, ok := e.insert(table)
+	require.True(t, ok)
+	require.False(t, table.Evict(IPv4, 100, ignore))
+	require.False(t, table.Evict(IPv6, 0, ignore), "no budget")
+	require.True(t, table.Evict(IPv6, 1, ignore))
+	require.Equal(t, 1, table.Len6())
+
+	none := newTable(t, Config{Flows: 1})
+	require.False(t, none.Evict(IPv6, 100, ignore), "a family without entries")
+}
+
+// The hand goes on where it stopped: budget entries a call, the last included.
+func TestEvictIsBounded(t *testing.T) {
+	const flows, budget = 64, 10
+	table := newTable(t, Config{Flows: 1, Flows6: flows})
+	fill(t, table)
+	table.SetState(MakeIndex(IPv6, flows), StateSynReceived)
+	for call := 1; ; call++ {
+		if table.Evict(IPv6, budget, ignore) {
+			require.Equal(t, (flows+budget-1)/budget, call)
+			break
+		}
+	}
+	require.Equal(t, flows-1, table.Len6())
+}
+
+// When the index is full before the entries are, eviction makes room there.
+func TestEvictForTheIndex(t *testing.T) {
+	const flows = 200
+	table := newTable(t, Config{Flows: flows})
+	table.keys[3] = 0 // all tuples in one chain
+	n := 0
+	for ok := true; ok; n++ {
+		e := either(IPv4, n)
+		e.State = StateSynReceived
+		_, ok = e.insert(table)
+	}
+	require.Less(t, n, flows)
+	e := either(IPv4, n)
+	_, ok := force(table, e, 1, ignore)
+	require.True(t, ok)
+	require.NoError(t, table.verify(2*table.Len()))
+}

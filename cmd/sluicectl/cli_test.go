@@ -58,7 +58,7 @@ func (s *shell) fails(line string, code int, want string) {
 
 func TestServiceVerbs(t *testing.T) {
 	s := newShell(t, &servertest.Engine{})
-	s.ok("service list", "No services. Add one: sluicectl service add tcp:10.0.0.100:80 --mode fullnat\n")
+	s.ok("service list", "No services. Add one: sluicectl service add tcp:10.0.0.100:80 --mode fullnat --local 10.0.1.1\n")
 	s.ok("service add tcp:10.0.0.100:80 --mode fullnat --local 10.0.1.1 --local 10.0.1.2", "service tcp:10.0.0.100:80 added\n")
 	s.ok("service add udp:[2001:DB8::1]:53 --mode dr --scheduler rr", "service udp:[2001:db8::1]:53 added\n")
 	s.ok("service add udp:[2001:db8::1]:53 --mode dr --scheduler rr", "service udp:[2001:db8::1]:53 exists already, unchanged\n")

@@ -15,8 +15,14 @@ func serviceCmd(c *cli) *cobra.Command {
 	cmd := group(&cobra.Command{
 		Use:   "service",
 		Short: "Virtual services",
-		Long:  "Virtual services. A service is written PROTOCOL:ADDRESS:PORT, such as tcp:10.0.0.100:80 or udp:[2001:db8::1]:53.",
-		Example: "  sluicectl service add tcp:10.0.0.100:80 --mode fullnat\n" +
+		Long: "Virtual services. A service is written PROTOCOL:ADDRESS:PORT, such as tcp:10.0.0.100:80 or udp:[2001:db8::1]:53.\n\n" +
+			"  MODE     REQUESTS                                REPLIES          NEEDS\n" +
+			"  dr       as they came, to the backend's MAC      bypass us        backend on our link, VIP on its loopback\n" +
+			"  nat      to the backend's address and port       come back by us  backend's default route by us\n" +
+			"  fullnat  the same, from a local address of ours  come back by us  --local, of the VIP's family\n" +
+			"  tun      inside a new IP header                  bypass us        --local, of each backend's family; backend decapsulates\n\n" +
+			"dr, nat and fullnat work within IPv4 or within IPv6, tun from any to any.",
+		Example: "  sluicectl service add tcp:10.0.0.100:80 --mode fullnat --local 10.0.1.1\n" +
 			"  sluicectl service list",
 	})
 	cmd.AddCommand(serviceListCmd(c), serviceShowCmd(c), serviceAddCmd(c), serviceSetCmd(c), serviceRemoveCmd(c))
@@ -33,7 +39,7 @@ func (f *serviceFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.mode, "mode", "", "how packets reach the backends: dr, nat, fullnat or tun")
 	flags.StringVar(&f.scheduler, "scheduler", "", "how new flows are spread (default "+api.DefaultScheduler+")")
-	flags.StringSliceVar(&f.locals, "local", nil, "fullnat: an address of the gateway's own that backends see as client; repeat for more")
+	flags.StringSliceVar(&f.locals, "local", nil, "an address of the gateway's own, repeat for more; fullnat: what backends see as client; tun: source of the outer header, one for each family of backends")
 	_ = cmd.RegisterFlagCompletionFunc("mode", cobra.FixedCompletions([]string{"dr", "nat", "fullnat", "tun"}, cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.RegisterFlagCompletionFunc("scheduler", cobra.FixedCompletions([]string{"rr", "wrr"}, cobra.ShellCompDirectiveNoFileComp))
 }
@@ -82,7 +88,7 @@ func orNone(s string) string {
 
 func servicesTable(w io.Writer, services []api.Service) error {
 	if len(services) == 0 {
-		return say(w, "No services. Add one: sluicectl service add tcp:10.0.0.100:80 --mode fullnat")
+		return say(w, "No services. Add one: sluicectl service add tcp:10.0.0.100:80 --mode fullnat --local 10.0.1.1")
 	}
 	t := newTable(w, "SERVICE", "MODE", "SCHEDULER", ">BACKENDS", "LOCAL")
 	for _, s := range services {

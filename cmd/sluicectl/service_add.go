@@ -15,7 +15,9 @@ func serviceAddCmd(c *cli) *cobra.Command {
 		Short: "Add a service",
 		Long:  "Add a service. One that is there already with the same settings is left alone.",
 		Example: "  sluicectl service add tcp:10.0.0.100:80 --mode fullnat --local 10.0.1.1 --local 10.0.1.2\n" +
-			"  sluicectl service add udp:10.0.0.100:53 --mode dr --scheduler rr",
+			"  sluicectl service add udp:10.0.0.100:53 --mode dr --scheduler rr\n" +
+			"  sluicectl service add tcp:[2001:db8::1]:80 --mode nat\n" +
+			"  sluicectl service add tcp:10.0.0.101:80 --mode tun --local 10.0.1.1 --local 2001:db8:1::1",
 		Args: args("SERVICE"),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			key, err := parseKey(given[0])

@@ -13,7 +13,8 @@ func serviceSetCmd(c *cli) *cobra.Command {
 		Short: "Change a service's settings",
 		Long:  "Change those settings of a service that are given. Its backends and the flows it has stay.",
 		Example: "  sluicectl service set tcp:10.0.0.100:80 --scheduler rr\n" +
-			"  sluicectl service set tcp:10.0.0.100:80 --mode dr --local ''",
+			"  sluicectl service set tcp:10.0.0.100:80 --mode dr --local ''\n" +
+			"  sluicectl service set tcp:10.0.0.100:80 --local 10.0.1.1,10.0.1.2   # exactly these",
 		Args:              args("SERVICE"),
 		ValidArgsFunction: completeService(c),
 		RunE: func(cmd *cobra.Command, given []string) error {

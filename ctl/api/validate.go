@@ -63,9 +63,9 @@ func (s Service) checkScheduler() *Error {
 }
 
 func (s Service) canonicalLocals(key Key, errs *Errors) []string {
-	if len(s.LocalAddresses) > 0 && s.Mode != "fullnat" {
+	if len(s.LocalAddresses) > 0 && s.Mode != "fullnat" && s.Mode != "tun" {
 		errs.add(&Error{Kind: Invalid, Field: "local_addresses", Value: s.LocalAddresses[0],
-			Why: "mode " + s.Mode + " has no local addresses", Remedy: "leave them out, or use mode fullnat"})
+			Why: "mode " + s.Mode + " has no local addresses", Remedy: "leave them out, or use mode fullnat or tun"})
 		return nil
 	}
 	var out []string
@@ -75,9 +75,9 @@ func (s Service) canonicalLocals(key Key, errs *Errors) []string {
 		switch {
 		case err != nil:
 			errs.add(&Error{Kind: Invalid, Field: field, Value: text, Why: err.(*Error).Why, Remedy: err.(*Error).Remedy})
-		case addr.Is4() != key.Address.Is4():
+		case s.Mode == "fullnat" && addr.Is4() != key.Address.Is4():
 			errs.add(&Error{Kind: Invalid, Field: field, Value: text,
-				Why: "not of the virtual address's family", Remedy: "fullnat works within IPv4 or within IPv6"})
+				Why: "not of the virtual address's family", Remedy: "fullnat works within IPv4 or within IPv6; give one of the other family, or use mode tun"})
 		case slices.Contains(out, addr.String()):
 			errs.add(&Error{Kind: Invalid, Field: field, Value: text, Why: "given twice", Remedy: "keep one"})
 		default:
@@ -126,7 +126,7 @@ func (b Backend) canonical(mode string, key Key) (Backend, *Error) {
 			Why: "mode " + mode + " does not change ports", Remedy: fmt.Sprintf("leave it out, or use the service's port %d", key.Port)}
 	case mode != "tun" && addr.Is4() != key.Address.Is4():
 		return b, &Error{Kind: Invalid, Field: "address", Value: b.Address,
-			Why: "not of the virtual address's family", Remedy: "only mode tun joins IPv4 and IPv6"}
+			Why: "not of the virtual address's family", Remedy: "mode " + mode + " works within IPv4 or within IPv6; only mode tun joins them"}
 	case addr == key.Address:
 		return b, &Error{Kind: Invalid, Field: "address", Value: b.Address,
 			Why: "is the service's own virtual address", Remedy: "give the address of the real server"}

@@ -15,9 +15,6 @@ import (
 // within itself. Here follows what only the engine knows: what it implements,
 // what cannot work on the wire, and how much there is room for.
 
-// implemented are the modes that workers know, in the order they are suggested.
-var implemented = []service.Mode{service.ModeDR, service.ModeFullNAT}
-
 // check turns a service as asked for into one that can be put.
 func check(s api.Service) (wanted, error) {
 	s, err := s.Canonical()
@@ -77,7 +74,7 @@ func convert(s api.Service) (w wanted, bad api.Errors) {
 	w = wanted{key: wireKey(key), sched: s.Scheduler}
 	w.mode, _ = service.ParseMode(s.Mode)
 	bad = slices.DeleteFunc(api.Errors{
-		checkFamily(key.Address), checkOnWire("address", key.Address), checkMode(s.Mode), checkScheduler(s.Scheduler), checkLocals(s),
+		checkOnWire("address", key.Address), checkScheduler(s.Scheduler), checkLocals(s),
 	}, func(e *api.Error) bool { return e == nil })
 	for i, text := range s.LocalAddresses {
 		addr := netip.MustParseAddr(text)
@@ -87,43 +84,68 @@ func convert(s api.Service) (w wanted, bad api.Errors) {
 		w.locals = append(w.locals, addr)
 	}
 	w.targets = make([]target, len(s.Backends))
+	sourceless := [2]bool{} // by family, to complain once
 	for i, b := range s.Backends {
-		at := netip.AddrPortFrom(netip.MustParseAddr(b.Address), b.Port)
+		t := target{at: netip.AddrPortFrom(netip.MustParseAddr(b.Address), b.Port), weight: b.EffectiveWeight()}
 		field := fmt.Sprintf("backends[%d].address", i)
-		if e := checkOnWire(field, at.Addr()); e != nil {
-			bad = append(bad, e)
-		} else if slices.Contains(w.locals, at.Addr()) {
-			bad = append(bad, &api.Error{Kind: api.Invalid, Field: field, Value: b.Address,
-				Why: "is one of the service's local addresses", Remedy: "give the address of the real server"})
+		if w.mode == service.ModeTun {
+			t.local = firstOf(t.at.Addr().Is4(), w.locals)
 		}
-		w.targets[i] = target{at, b.EffectiveWeight()}
+		e := checkTarget(field, w, t)
+		if e == nil && w.mode == service.ModeTun && !t.local.IsValid() && !sourceless[family(t.at.Addr())] {
+			sourceless[family(t.at.Addr())] = true
+			e = noSource(field, key, t.at.Addr())
+		}
+		if e != nil {
+			bad = append(bad, e)
+		}
+		w.targets[i] = t
 	}
 	return w, bad
 }
 
-func checkFamily(vip netip.Addr) *api.Error {
-	if vip.Is4() {
-		return nil
+func checkTarget(field string, w wanted, t target) *api.Error {
+	addr := t.at.Addr()
+	if slices.Contains(w.locals, addr) {
+		return &api.Error{Kind: api.Invalid, Field: field, Value: addr.String(),
+			Why: "is one of the service's local addresses", Remedy: "give the address of the real server"}
 	}
-	return &api.Error{Kind: api.Invalid, Field: "address", Value: vip.String(),
-		Why: "IPv6 is not supported yet", Remedy: "use an IPv4 address"}
+	return checkOnWire(field, addr)
+}
+
+// firstOf is the first address of a family; invalid when there is none.
+func firstOf(is4 bool, addrs []netip.Addr) (first netip.Addr) {
+	if i := slices.IndexFunc(addrs, func(a netip.Addr) bool { return a.Is4() == is4 }); i >= 0 {
+		first = addrs[i]
+	}
+	return first
+}
+
+func family(a netip.Addr) int {
+	if a.Is4() {
+		return 0
+	}
+	return 1
+}
+
+// noSource is about a tunnel whose outer header would have no source.
+func noSource(field string, key api.Key, backend netip.Addr) *api.Error {
+	name := [2]string{"IPv4", "IPv6"}[family(backend)]
+	return &api.Error{Kind: api.Invalid, Field: field, Value: backend.String(),
+		Why:    "mode tun needs a local address of the backend's family, " + name + ", as source of the outer header",
+		Remedy: fmt.Sprintf("add one of the gateway's own to local_addresses: sluicectl service set %s --local ADDRESS (with those it has)", key)}
 }
 
 func checkOnWire(field string, addr netip.Addr) *api.Error {
-	if !addr.IsLoopback() {
-		return nil
+	switch {
+	case addr.IsLoopback():
+		return &api.Error{Kind: api.Invalid, Field: field, Value: addr.String(),
+			Why: "loopback addresses do not appear on a wire", Remedy: "use an address that other hosts can reach"}
+	case addr.Is6() && addr.IsLinkLocalUnicast():
+		return &api.Error{Kind: api.Invalid, Field: field, Value: addr.String(),
+			Why: "a link-local address is another host on every link", Remedy: "use a global or unique local one (2000::/3, fd00::/8)"}
 	}
-	return &api.Error{Kind: api.Invalid, Field: field, Value: addr.String(),
-		Why: "loopback addresses do not appear on a wire", Remedy: "use an address that other hosts can reach"}
-}
-
-func checkMode(name string) *api.Error {
-	mode, _ := service.ParseMode(name)
-	if slices.Contains(implemented, mode) {
-		return nil
-	}
-	return &api.Error{Kind: api.Invalid, Field: "mode", Value: name,
-		Why: "this mode is not implemented yet", Remedy: "use " + alternatives(implemented)}
+	return nil
 }
 
 func checkScheduler(name string) *api.Error {

@@ -27,14 +27,19 @@ func TestRefusals(t *testing.T) {
 		{"unspecified", "dr " + web, func(s *api.Service) { s.Address = "0.0.0.0" }, "address", "0.0.0.0", "not the address of one host"},
 		{"multicast", "dr " + web, func(s *api.Service) { s.Address = "224.0.0.5" }, "address", "224.0.0.5", "not the address of one host"},
 		{"loopback", "dr tcp:127.0.0.1:80", nil, "address", "127.0.0.1", "do not appear on a wire"},
-		{"IPv6", "dr tcp:[2001:db8::1]:80", nil, "address", "2001:db8::1", "not supported yet"},
+		{"link-local", "dr tcp:[fe80::1]:80", nil, "address", "fe80::1", "another host on every link"},
+		{"IPv4 backend of IPv6", "nat tcp:[2001:db8::1]:80 10.1.0.1", nil, "backends[0].address", "10.1.0.1", "family"},
 		{"port 0", "dr " + web, func(s *api.Service) { s.Port = 0 }, "port", "0", "not a port"},
 		{"no mode", "dr " + web, func(s *api.Service) { s.Mode = "" }, "mode", "", "missing"},
 		{"unknown mode", "masq " + web, nil, "mode", "masq", "unknown mode"},
-		{"nat", "nat " + web, nil, "mode", "nat", "not implemented yet"},
-		{"tun", "tun " + web, nil, "mode", "tun", "not implemented yet"},
 		{"scheduler", "dr " + web, func(s *api.Service) { s.Scheduler = "wlc" }, "scheduler", "wlc", "unknown scheduler"},
 		{"fullnat without locals", "fullnat " + web, nil, "local_addresses", "", "needs addresses of the gateway's own"},
+		{"locals in nat", "nat " + web + " from 10.2.0.1", nil, "local_addresses", "10.2.0.1", "has no local addresses"},
+		{"tun without locals", "tun " + web + " 10.1.0.1", nil, "backends[0].address", "10.1.0.1", "needs a local address of the backend's family, IPv4"},
+		{"tun without a local of the family", "tun " + web + " 10.1.0.1 2001:db8::11 2001:db8::12 from 10.2.0.1", nil,
+			"backends[1].address", "2001:db8::11", "needs a local address of the backend's family, IPv6"},
+		{"other port in tun", "tun " + web + " 10.1.0.1:8080 from 10.2.0.1", nil, "backends[0].port", "8080", "does not change ports"},
+		{"backend is tun's local", "tun " + web + " 10.2.0.1 from 10.2.0.1", nil, "backends[0].address", "10.2.0.1", "local addresses"},
 		{"locals in dr", "dr " + web + " from 10.2.0.1", nil, "local_addresses", "10.2.0.1", "has no local addresses"},
 		{"local of another family", "fullnat " + web + " from 2001:db8::2", nil, "local_addresses[0]", "2001:db8::2", "family"},
 		{"local twice", "fullnat " + web + " from 10.2.0.1 from 10.2.0.1", nil, "local_addresses[1]", "10.2.0.1", "twice"},
@@ -77,10 +82,11 @@ func expectError(t *testing.T, err error, kind api.Kind, field, value, why strin
 
 func TestRefusalsListAlternatives(t *testing.T) {
 	l := newLab(t, Limits{})
-	s := svc("tun " + web)
+	s := svc("fullnat " + web)
 	s.Scheduler = "wlc"
 	_, err := l.PutService(s, nil)
-	assert.EqualError(t, err, "mode: tun: this mode is not implemented yet: use dr or fullnat\nscheduler: wlc: unknown scheduler: use rr or wrr")
+	assert.EqualError(t, err, "scheduler: wlc: unknown scheduler: use rr or wrr\n"+
+		"local_addresses: mode fullnat needs addresses of the gateway's own, from which backends see requests come: give at least one that the backends can reach")
 }
 
 func TestServiceTwice(t *testing.T) {

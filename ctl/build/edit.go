@@ -33,6 +33,7 @@ type wanted struct {
 type target struct {
 	at     netip.AddrPort
 	weight uint32
+	local  netip.Addr // source of the outer header; valid iff the mode is tun
 }
 
 func (b *Builder) begin(now *service.Snapshot) *edit {
@@ -55,9 +56,9 @@ func (e *edit) put(w wanted) {
 	old := e.services.Get(uint32(id))
 	svc := service.Service{ID: id, Key: w.key, Mode: w.mode, Present: true,
 		Locals: w.locals, Sched: w.sched, Plan: old.Plan, Backends: old.Backends}
-	moved := !old.Present || !slices.Equal(old.Locals, svc.Locals)
+	moved := !old.Present || old.Mode != svc.Mode || !slices.Equal(old.Locals, svc.Locals)
 	merged := e.merge(&svc, w.targets)
-	if !moved && !merged && old.Mode == svc.Mode && old.Sched == svc.Sched {
+	if !moved && !merged && old.Sched == svc.Sched {
 		return
 	}
 	if merged || old.Sched != svc.Sched {
@@ -135,19 +136,24 @@ func (e *edit) delete(id service.ID) {
 	e.set(svc)
 }
 
-// upsert makes one backend what t says.
+// upsert makes one backend what t says. differs is about what schedulers see:
+// that it is there, and its weight.
 func (e *edit) upsert(svc service.ID, t target) (id service.BackendID, isNew, differs bool) {
 	id, fresh := e.b.backends.take(endpoint{svc, t.at})
 	if fresh {
 		e.b.held[svc]++
 	}
 	old := e.backends.Get(uint32(id))
-	next := service.Backend{ID: id, Service: svc, Addr: t.at.Addr(), Port: t.at.Port(), Weight: t.weight, Present: true}
+	next := service.Backend{ID: id, Service: svc, Addr: t.at.Addr(), Port: t.at.Port(), Weight: t.weight, Present: true, Local: t.local}
+	if !t.local.IsValid() {
+		next.Local = old.Local // flows from when the mode was tun go on
+	}
 	if old == next {
 		return id, false, false
 	}
 	e.backends.Set(uint32(id), next)
-	return id, !old.Present, true
+	e.changed = true
+	return id, !old.Present, !old.Present || old.Weight != next.Weight
 }
 
 // drop marks one backend as removed; flows on it stay.

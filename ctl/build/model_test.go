@@ -21,6 +21,7 @@ type model struct {
 	services map[string]*modelService // by "tcp:10.0.0.1:80"
 	ids      map[string]service.BackendID
 	owner    map[service.BackendID]string // who had an id last
+	sources  map[string]string            // what Backend.Local was last, as long as the id lives
 }
 
 type modelService struct {
@@ -65,8 +66,8 @@ func (s *modelService) replaced(next *modelService) *modelService {
 }
 
 func drawService(t *rapid.T) *modelService {
-	s := &modelService{mode: rapid.SampledFrom([]string{"dr", "fullnat"}).Draw(t, "mode"), weights: map[string]uint32{}}
-	if s.mode == "fullnat" {
+	s := &modelService{mode: rapid.SampledFrom([]string{"dr", "nat", "fullnat", "tun"}).Draw(t, "mode"), weights: map[string]uint32{}}
+	if s.mode == "fullnat" || s.mode == "tun" {
 		s.locals = rapid.SliceOfNDistinct(rapid.SampledFrom(modelLocals), 1, 2, rapid.ID).Draw(t, "locals")
 	}
 	hosts := rapid.SliceOfNDistinct(rapid.SampledFrom(modelHosts), 0, 4, rapid.ID).Draw(t, "backends")
@@ -125,6 +126,7 @@ func (m *model) step(t *rapid.T, l *lab) {
 		for _, id := range l.Collect() {
 			require.Zero(t, l.flows.on[id], "id %d collected with a flow on it", id)
 			delete(m.ids, m.owner[id])
+			delete(m.sources, m.owner[id])
 			delete(m.owner, id)
 		}
 	}
@@ -149,7 +151,7 @@ func (m *model) replaceAll(t *rapid.T, l *lab) error {
 // check compares everything that the snapshot says with the model.
 func (m *model) check(t *rapid.T, l *lab) {
 	snap := l.store.Load()
-	roles := map[string]service.Role{}
+	roles, ours := map[string]service.Role{}, map[string]bool{}
 	for _, key := range modelKeys {
 		want := m.services[key]
 		got, at := l.lookup(key)
@@ -157,9 +159,13 @@ func (m *model) check(t *rapid.T, l *lab) {
 		if want == nil {
 			continue
 		}
-		roles[mustKey(key).Address.String()] |= service.RoleVIP
+		vip := mustKey(key).Address.String()
+		ours[vip], roles[vip] = true, roles[vip]|service.RoleVIP
 		for _, local := range want.locals {
-			roles[local] |= service.RoleLocal
+			ours[local] = true
+			if want.mode == "fullnat" {
+				roles[local] |= service.RoleLocal
+			}
 		}
 		require.Equal(t, want.mode, got.Mode.String())
 		require.Equal(t, len(want.backends), len(at))
@@ -171,7 +177,7 @@ func (m *model) check(t *rapid.T, l *lab) {
 	for _, a := range slices.Concat(modelLocals, []string{"10.0.0.1", "10.1.0.1"}) {
 		require.Equal(t, roles[a], snap.Role(netip.MustParseAddr(a)), a)
 	}
-	require.Equal(t, addrs(slices.Collect(maps.Keys(roles))...), l.Addresses())
+	require.Equal(t, addrs(slices.Collect(maps.Keys(ours))...), l.Addresses())
 	require.Len(t, l.Services().Services, len(m.services))
 	backends := 0
 	for _, s := range m.services {
@@ -184,8 +190,15 @@ func (m *model) check(t *rapid.T, l *lab) {
 func (m *model) checkBackend(t *rapid.T, l *lab, key, host string, s *service.Service, place int, weight uint32) {
 	id := s.Backends[place]
 	b := l.store.Load().Backends.At(uint32(id))
-	require.Equal(t, service.Backend{ID: id, Service: s.ID, Addr: netip.MustParseAddr(host), Port: mustKey(key).Port, Weight: weight, Present: true}, *b)
 	name := key + " " + host
+	if s.Mode == service.ModeTun {
+		m.sources[name] = s.Locals[0].String()
+	}
+	want := service.Backend{ID: id, Service: s.ID, Addr: netip.MustParseAddr(host), Port: mustKey(key).Port, Weight: weight, Present: true}
+	if source, ok := m.sources[name]; ok {
+		want.Local = netip.MustParseAddr(source)
+	}
+	require.Equal(t, want, *b)
 	if before, known := m.ids[name]; known {
 		require.Equal(t, before, id, "%s changed its id", name)
 	}
@@ -200,7 +213,8 @@ func (m *model) checkBackend(t *rapid.T, l *lab, key, host string, s *service.Se
 func TestLikeModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		l := newLab(t, Limits{Services: len(modelKeys), Backends: len(modelKeys) * len(modelHosts)})
-		m := &model{services: map[string]*modelService{}, ids: map[string]service.BackendID{}, owner: map[service.BackendID]string{}}
+		m := &model{services: map[string]*modelService{}, ids: map[string]service.BackendID{}, owner: map[service.BackendID]string{},
+			sources: map[string]string{}}
 		for range rapid.IntRange(1, 40).Draw(t, "steps") {
 			m.step(t, l)
 			m.check(t, l)

@@ -102,7 +102,7 @@ func TestErrorsArriveWhole(t *testing.T) {
 	var one *api.Error
 	require.ErrorAs(t, err, &one)
 	require.Equal(t, &api.Error{Kind: api.Invalid, Field: "local_addresses", Value: "10.0.1.1",
-		Why: "mode nat has no local addresses", Remedy: "leave them out, or use mode fullnat"}, one)
+		Why: "mode nat has no local addresses", Remedy: "leave them out, or use mode fullnat or tun"}, one)
 
 	bad.Backends[0].Address, bad.Backends[1].Address = "x", "y"
 	_, err = c.PutService(ctx, bad, nil)

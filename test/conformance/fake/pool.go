@@ -50,8 +50,17 @@ func (p *Pool) Alloc() *packet.Buf {
 
 // reset empties a buffer, wherever its frame began.
 func reset(b *packet.Buf) {
-	*(*uint16)(unsafe.Add(unsafe.Pointer(b), packet.OffsetDataOff)) = Headroom
+	field(b, packet.OffsetDataOff, Headroom)
+	field(b, packet.OffsetNbSegs, 1)
 	b.SetLen(0)
+}
+
+// Chain makes a buffer say that its frame goes on in n-1 others.
+func Chain(b *packet.Buf, n uint16) { field(b, packet.OffsetNbSegs, n) }
+
+// field sets a field of struct rte_mbuf as a driver does.
+func field(b *packet.Buf, offset uintptr, value uint16) {
+	*(*uint16)(unsafe.Add(unsafe.Pointer(b), offset)) = value
 }
 
 // Free implements packet.Pool.

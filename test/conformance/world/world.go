@@ -24,6 +24,7 @@ type Backend struct {
 	Port   uint16
 	Weight uint32 // 0: 1; to have none, set Idle
 	Idle   bool   // weight 0
+	Local  string // tun: source of the outer header
 }
 
 // World is a store and the ids in use, as the control plane keeps them.
@@ -103,6 +104,9 @@ func (w *World) add(list service.Vec[service.Service], backends service.Vec[serv
 
 func (w *World) backend(svc *service.Service, in Backend) service.Backend {
 	b := service.Backend{Service: svc.ID, Addr: netip.MustParseAddr(in.Addr), Port: in.Port, Weight: in.Weight, Present: true}
+	if in.Local != "" {
+		b.Local = netip.MustParseAddr(in.Local)
+	}
 	if b.Port == 0 {
 		b.Port = svc.Key.Port
 	}

@@ -37,10 +37,8 @@ func NATError4(frame []byte, p *packet.Parsed, e *flow.Entry4, dir flow.Dir) boo
 		addrs = addrs&^0xffffffff | ip.AddrsRaw()&0xffffffff
 	}
 	ip.Forward(addrs, packet.Delta(ip.AddrsRaw(), addrs))
-	quoted := icmp[packet.ICMPLen:]
-	inner := (*packet.IPv4)(quoted)
-	inner.Readdress(quote.Addrs, ipDelta)
-	requote(quoted[inner.HeaderLen():], p.Proto, quote.Ports, l4Delta)
+	(*packet.IPv4)(frame[p.Quoted():]).Readdress(quote.Addrs, ipDelta)
+	requote(frame[p.QuotedL4:p.End], p.Proto, quote.Ports, l4Delta)
 	sealICMP4(icmp)
 	return true
 }
@@ -61,9 +59,8 @@ func NATError6(frame []byte, p *packet.Parsed, e *flow.Entry6, dir flow.Dir) boo
 		addrs[0], addrs[1] = old[0], old[1]
 	}
 	ip.Forward(&addrs)
-	quoted := icmp[packet.ICMPLen:]
-	(*packet.IPv6)(quoted).SetAddrs(&quote.Addrs)
-	requote(quoted[packet.IPv6Len:], p.Proto, quote.Ports, delta)
+	(*packet.IPv6)(frame[p.Quoted():]).SetAddrs(&quote.Addrs)
+	requote(frame[p.QuotedL4:p.End], p.Proto, quote.Ports, delta)
 	sealICMP6(ip, icmp)
 	return true
 }

@@ -9,9 +9,10 @@ type Parsed struct {
 	Ports    uint32 // raw: source low, destination high; valid iff not Fragment
 	L4       uint16 // offset of the TCP, UDP or ICMP header; valid iff not Fragment
 	End      uint16 // offset behind the IP packet; what follows is Ethernet padding
+	QuotedL4 uint16 // offset of the TCP or UDP header, 8 bytes or more, that an ICMP error quotes; valid iff Error
 	VLAN     uint16 // 802.1Q id; 0: untagged (or tagged with a priority alone)
 	L3       uint8  // offset of the IP header: 14, or 18 behind a tag
-	Proto    uint8  // TCP or UDP; of the quoted packet if Error
+	Proto    uint8  // TCP or UDP (a Fragment's: or an extension header); of the quoted packet if Error
 	TCPFlags uint8  // valid iff Proto is TCP and not Error
 	IPv6     bool
 	Fragment bool        // part of a packet: ports unknown
@@ -127,10 +128,11 @@ func (p *Parsed) transport(frame []byte) Verdict {
 	return Pending
 }
 
-// fragment decides about a part of a packet by its protocol alone.
+// fragment decides about a part of a packet by its protocol alone. Behind an
+// extension header of a later fragment there may be TCP or UDP, too.
 func (p *Parsed) fragment() Verdict {
 	p.Fragment, p.L4 = true, 0
-	if p.Proto == ProtoTCP || p.Proto == ProtoUDP {
+	if p.Proto == ProtoTCP || p.Proto == ProtoUDP || p.IPv6 && extension(p.Proto) {
 		return Pending
 	}
 	p.Class = classOfProto(p.Proto)

@@ -37,10 +37,11 @@ func (p *Parsed) ipv6(frame []byte, group bool) Verdict {
 	if group && !multicast {
 		return DropForeignMAC
 	}
-	verdict := p.extensions(frame, ip[6])
-	if verdict != Pending {
-		return verdict
+	h := walk6(frame[p.L4:p.End], ip[6])
+	if h.verdict != Pending {
+		return h.verdict
 	}
+	p.Proto, p.Fragment, p.L4 = h.proto, h.fragment, p.L4+h.size
 	if multicast {
 		return p.multicast6(frame)
 	}
@@ -53,39 +54,65 @@ func (p *Parsed) ipv6(frame []byte, group bool) Verdict {
 	return p.transport(frame)
 }
 
-// extensions walks to the first header that is none, sets Proto and L4, and
-// Fragment for part of a packet. A fragment that is whole (RFC 6946) is none.
-func (p *Parsed) extensions(frame []byte, next byte) Verdict {
+// chain is what a walk over extension headers found.
+type chain struct {
+	size     uint16 // of all of them, in bytes
+	proto    uint8  // behind them; a later fragment's may be an extension header still
+	fragment bool   // part of a packet; one that is whole (RFC 6946) is none
+	later    bool   // part other than the first
+	verdict  Verdict
+}
+
+// walk6 goes through the extension headers at the front of b, the first of kind
+// next, to the first header that is none.
+func walk6(b []byte, next byte) (c chain) {
 	for range maxExtensions {
-		switch next {
-		case nextHopByHop, nextRouting, nextDestination, nextFragment:
-		default:
-			p.Proto = next
-			return Pending
+		if c.proto = next; c.later || !extension(next) {
+			return c
 		}
-		rest := frame[p.L4:p.End]
+		rest := b[c.size:]
 		if len(rest) < 8 {
-			return DropBadIPHeader
+			c.verdict = DropBadIPHeader
+			return c
 		}
 		size := 8 + 8*int(rest[1])
-		switch {
-		case next == nextFragment:
+		switch next {
+		case nextFragment:
 			size = 8 // the second byte is reserved
-			p.Fragment = binary.BigEndian.Uint16(rest[2:4])&0xfff9 != 0
-		case next == nextRouting && rest[2] == 0:
-			return DropSourceRoute // deprecated by RFC 5095
+			field := binary.BigEndian.Uint16(rest[2:4])
+			c.fragment = field&0xfff9 != 0
+			c.later = field&0xfff8 != 0 // what follows is payload
+		case nextRouting:
+			if c.verdict = routed(rest); c.verdict != Pending {
+				return c
+			}
 		}
 		if size > len(rest) {
-			return DropBadIPHeader
+			c.verdict = DropBadIPHeader
+			return c
 		}
 		next = rest[0]
-		p.L4 += uint16(size)
-		if p.Fragment { // what follows may be payload
-			p.Proto = next
-			return Pending
-		}
+		c.size += uint16(size)
 	}
-	return DropBadIPHeader
+	c.verdict = DropBadIPHeader
+	return c
+}
+
+func extension(next byte) bool {
+	return next == nextHopByHop || next == nextRouting || next == nextDestination || next == nextFragment
+}
+
+// routed decides about a routing header. Type 0 is deprecated (RFC 5095). With
+// segments left the packet has not reached its destination: routing it on is the
+// kernel's, and its checksum does not cover the address that it has now.
+func routed(header []byte) Verdict {
+	switch {
+	case header[2] == 0:
+		return DropSourceRoute
+	case header[3] != 0:
+		return Kernel
+	}
+	return Pending
 }
 
 // multicast6 ranks a packet for a group: neighbor discovery (RFC 4861), routing

@@ -6,8 +6,8 @@ import "encoding/binary"
 // and that matter to a connection; Linux IPVS translates the same ones.
 const (
 	icmpUnreachable  = 3
+	icmpSourceQuench = 4
 	icmpTimeExceeded = 11
-	icmpParameter    = 12
 	icmp6Unreachable = 1
 	icmp6Parameter   = 4 // 2: packet too big, 3: time exceeded
 )
@@ -30,7 +30,7 @@ func (p *Parsed) icmp(icmp []byte) Verdict {
 }
 
 func (p *Parsed) quoted4(kind byte, quoted []byte) Verdict {
-	if kind != icmpUnreachable && kind != icmpTimeExceeded && kind != icmpParameter || len(quoted) < IPv4Len {
+	if kind != icmpUnreachable && kind != icmpSourceQuench && kind != icmpTimeExceeded || len(quoted) < IPv4Len {
 		return Kernel
 	}
 	ip := (*IPv4)(quoted)
@@ -41,21 +41,23 @@ func (p *Parsed) quoted4(kind byte, quoted []byte) Verdict {
 	if !p.quotedPorts(ip.Proto(), quoted[hl:]) {
 		return Kernel
 	}
+	p.QuotedL4 = uint16(p.Quoted() + hl)
 	addrs := ip.AddrsRaw()
 	p.Addrs = addrs>>32 | addrs<<32
 	return Pending
 }
 
-// quoted6 expects the quoted packet without extension headers: with them the
-// error is the kernel's, which ignores it.
 func (p *Parsed) quoted6(kind byte, quoted []byte) Verdict {
-	if kind < icmp6Unreachable || kind > icmp6Parameter || len(quoted) < IPv6Len+8 {
+	if kind < icmp6Unreachable || kind > icmp6Parameter || len(quoted) < IPv6Len {
 		return Kernel
 	}
 	ip := (*IPv6)(quoted)
-	if ip.Version() != 6 || !p.quotedPorts(ip[6], quoted[IPv6Len:]) {
+	h := walk6(quoted[IPv6Len:], ip[6])
+	l4 := quoted[IPv6Len+int(h.size):]
+	if ip.Version() != 6 || h.verdict != Pending || h.later || len(l4) < 8 || !p.quotedPorts(h.proto, l4) {
 		return Kernel
 	}
+	p.QuotedL4 = uint16(p.Quoted()+IPv6Len) + h.size
 	return Pending
 }
 

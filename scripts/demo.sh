@@ -89,7 +89,7 @@ stop_kept() {
 		lab_down
 		n=$((n + 1))
 	done
-	say "$n demos ended"
+	say "demos ended: $n"
 }
 
 main() {

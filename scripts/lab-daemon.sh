@@ -49,6 +49,6 @@ lab_fingerprint() {
 	lab_exec gw sysctl -a 2>/dev/null | grep -E '^net\.ipv[46]\.(conf|neigh)\.(all|default|eth[0-9])\.|^net\.ipv4\.ip_forward ' |
 		grep -vE '\.stable_secret|^sysctl:' || true
 	echo "files:"
-	find "$LAB_DIR/run" "$LAB_DIR/control.sock" "/run/dpdk/sl-$LAB_ID" /dev/hugepages -mindepth 0 \
-		! -type d 2>/dev/null | grep -E "/hugepages/.*sl-$LAB_ID|^$LAB_DIR|^/run/dpdk" || true
+	find "$LAB_DIR/run" "$LAB_DIR/control.sock" ! -type d 2>/dev/null || true
+	find /run/dpdk /dev/hugepages -path "*sl-$LAB_ID*" 2>/dev/null || true
 }

@@ -37,6 +37,11 @@ lab_quiet() { # host
 			"net.ipv6.conf.$scope.router_solicitations=0")
 		[[ $1 != lan ]] || set+=("net.ipv6.conf.$scope.disable_ipv6=1")
 	done
+	# br_netfilter drops what is no good IP, trims padding and reassembles
+	# fragments; a switch does not.
+	[[ $1 != lan || ! -d /proc/sys/net/bridge ]] ||
+		set+=(net.bridge.bridge-nf-call-iptables=0 net.bridge.bridge-nf-call-ip6tables=0
+			net.bridge.bridge-nf-call-arptables=0)
 	lab_exec "$1" sysctl -q -w "${set[@]}"
 }
 

@@ -83,7 +83,8 @@ recorded_alive() { # file
 }
 
 # lab_spawn starts a command on a host in a session of its own, its output in
-# LOG. The process records itself before it becomes the command.
+# LOG. The process records itself before it becomes the command, and does not
+# become it if the lab's end has begun, which may have missed the record.
 lab_spawn() { # name host log command...
 	local name=$1 ns log=$3 pid
 	ns=$(lab_ns "$2")
@@ -92,6 +93,7 @@ lab_spawn() { # name host log command...
 		pid=$BASHPID # not inside $(), which is another process
 		echo "$pid $(proc_start "$pid")" >"$LAB_DIR/pids.new.$name"
 		mv "$LAB_DIR/pids.new.$name" "$LAB_DIR/pids/$name"
+		[[ ! -e $LAB_DIR/ending ]] || exit 1
 		exec setsid ip netns exec "$ns" "${@:4}"
 	) </dev/null >>"$log" 2>&1 &
 }
@@ -124,12 +126,19 @@ lab_end() { # name seconds
 
 # ---- life and death
 
+# One lab is made or removed at a time. A trap may come here from a function that
+# has the lock: it keeps it then.
 lab_lock_all() {
+	[[ -z ${LAB_LOCKED:-} ]] || return 0
 	mkdir -p "$LAB_RUN"
 	exec {lab_all}>"$LAB_RUN/.lock"
-	flock "$lab_all"
+	flock -w 120 "$lab_all" || die "labs: $LAB_RUN/.lock: taken for two minutes: end its holders: fuser -v $LAB_RUN/.lock"
+	LAB_LOCKED=yes
 }
-lab_unlock_all() { exec {lab_all}>&-; }
+lab_unlock_all() {
+	LAB_LOCKED=
+	exec {lab_all}>&-
+}
 
 # lab_claim creates the state folder and the keeper that owns it for process
 # OWNER; from here on an interruption at any point is cleaned up.
@@ -161,6 +170,7 @@ lab_keeper() {
 lab_down_locked() {
 	local file host
 	[[ -d $LAB_DIR ]] || return 0
+	touch "$LAB_DIR/ending"
 	for file in "$LAB_DIR"/pids/*; do
 		[[ $file == */keeper || $file == */\* ]] || lab_end "${file##*/}" 10 || true
 	done
@@ -170,7 +180,7 @@ lab_down_locked() {
 	local keeper=
 	read -r keeper _ <"$LAB_DIR/pids/keeper" || true
 	[[ $keeper == "$$" ]] || lab_end keeper 1 || true
-	rm -rf "$LAB_DIR"
+	rm -rf "$LAB_DIR" "/run/dpdk/sl-$LAB_ID" # the latter when the daemon was killed
 }
 
 lab_down() {

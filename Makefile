@@ -5,7 +5,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo demo-stop test lint fuzz clean
+.PHONY: help setup build demo demo-stop test test-vm lint fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +22,11 @@ test: ## lint, unit and property tests, race detector, end-to-end tests
 	@scripts/setup.sh --root "make test"
 	@scripts/build.sh
 	@scripts/test.sh
+
+test-vm: ## sluiced in a virtual machine, on a PCI card with two queues (minutes; downloads a kernel)
+	@scripts/setup.sh --root "make test-vm"
+	@scripts/build.sh
+	@scripts/vm.sh
 
 lint: ## gofmt, go vet, staticcheck, shellcheck
 	@scripts/lint.sh

@@ -18,10 +18,12 @@ type Config struct {
 	TakeOver  bool   // addresses and routes found on silenced devices move to their twins
 }
 
-// PortSpec is one port and its twin.
+// PortSpec is one network of a port and its twin: the untagged one, or a VLAN.
+// Several have the same Index; exactly one of them is untagged.
 type PortSpec struct {
 	Name      string // as configured
 	Index     int    // as in packet.Buf.Port
+	VLAN      uint16 // 802.1Q id; 0: untagged frames, and those tagged with a priority alone
 	MAC       packet.MAC
 	MTU       uint16         // bytes of IP packet
 	TwinName  string         // interface name; empty: "sl-" and Name

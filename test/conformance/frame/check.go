@@ -5,43 +5,78 @@ import (
 	"fmt"
 )
 
-// Valid says what is wrong with the checksums of an IPv4 frame, by summing all
-// words in the plainest way: nil when the IP header's and the TCP, UDP or ICMP
-// checksum verify. Fragments and other protocols have the IP header's only.
-func Valid(frame []byte) error {
-	ip := frame[14:]
-	hl, total := int(ip[0]&0xf)*4, int(binary.BigEndian.Uint16(ip[2:4]))
-	if s := Sum(ip[:hl], 0); s != 0xffff {
-		return fmt.Errorf("IPv4 header sums up to %#04x", s)
+// Valid says what is wrong with the checksums of an IP frame, by summing all
+// words in the plainest way: nil when the IPv4 header's and the TCP, UDP or ICMP
+// checksum verify, those of a packet in a tunnel too. Fragments and other
+// protocols have the IPv4 header's only.
+func Valid(frame []byte) error { return validIP(frame[L3(frame):]) }
+
+func validIP(ip []byte) error {
+	if ip[0]>>4 == 4 {
+		if s := Sum(ip[:int(ip[0]&0xf)*4], 0); s != 0xffff {
+			return fmt.Errorf("IPv4 header sums up to %#04x", s)
+		}
 	}
-	if binary.BigEndian.Uint16(ip[6:8])&0x3fff != 0 {
+	proto, at, end, fragment := transport(ip)
+	if fragment {
 		return nil
 	}
-	if s, ok := L4Sum(ip[:total]); ok && s != 0xffff {
-		return fmt.Errorf("protocol %d sums up to %#04x", ip[9], s)
+	if proto == IPinIP || proto == IPv6 {
+		return validIP(ip[at:end])
+	}
+	if s, ok := L4Sum(ip); ok && s != 0xffff {
+		return fmt.Errorf("protocol %d sums up to %#04x", proto, s)
 	}
 	return nil
 }
 
-// L4Sum is the one's complement sum over the TCP, UDP (with their pseudo header)
-// or ICMP of an IPv4 packet, checksum included: 0xffff when it is right, and
+// transport finds the first header of an IP packet that is none of IP's, and
+// the packet's end.
+func transport(ip []byte) (proto uint8, at, end int, fragment bool) {
+	if ip[0]>>4 == 4 {
+		return ip[9], int(ip[0]&0xf) * 4, int(binary.BigEndian.Uint16(ip[2:4])), binary.BigEndian.Uint16(ip[6:8])&0x3fff != 0
+	}
+	proto, at, end = ip[6], 40, 40+int(binary.BigEndian.Uint16(ip[4:6]))
+	for proto == HopByHop || proto == Routing || proto == Fragment || proto == Destination {
+		size := 8 + 8*int(ip[at+1])
+		if proto == Fragment {
+			size = 8
+			if binary.BigEndian.Uint16(ip[at+2:])&^6 != 0 {
+				return ip[at], at + 8, end, true
+			}
+		}
+		proto, at = ip[at], at+size
+	}
+	return proto, at, end, false
+}
+
+// L4Sum is the one's complement sum over the TCP, UDP, ICMPv6 (with their pseudo
+// header) or ICMP of an IP packet, checksum included: 0xffff when it is right, and
 // 0xffff plus the error otherwise. ok is false when there is no checksum.
 func L4Sum(ip []byte) (sum uint16, ok bool) {
-	hl := int(ip[0]&0xf) * 4
-	l4 := ip[hl:]
-	if ip[9] == UDP {
+	proto, at, end, _ := transport(ip)
+	l4 := ip[at:end]
+	if proto == UDP {
 		if l4[6]|l4[7] == 0 {
 			return 0, false
 		}
 		l4 = l4[:binary.BigEndian.Uint16(l4[4:6])]
 	}
-	switch ip[9] {
-	case TCP, UDP:
-		return Sum(l4, uint32(Sum(ip[12:20], uint32(ip[9])+uint32(len(l4))))), true
+	switch proto {
+	case TCP, UDP, ICMPv6:
+		return Sum(l4, uint32(Sum(addresses(ip), uint32(proto)+uint32(len(l4))))), true
 	case ICMP:
 		return Sum(l4, 0), true
 	}
 	return 0, false
+}
+
+// addresses are both of an IP header.
+func addresses(ip []byte) []byte {
+	if ip[0]>>4 == 4 {
+		return ip[12:20]
+	}
+	return ip[8:40]
 }
 
 // Sum is the one's complement sum of b, big-endian, word by word.

@@ -42,11 +42,7 @@ func (t *Table) crowded(f Family) bool {
 }
 
 func (t *Table) embryonic(i Index) bool {
-	e := t.common(i)
-	if e.Flags&flagUsed == 0 {
-		return false
-	}
-	switch e.State {
+	switch t.common(i).State { // of a free entry StateNone
 	case StateSynReceived:
 		return true
 	case StateUDP:

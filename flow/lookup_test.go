@@ -141,6 +141,28 @@ func TestMatch6ComparesAll(t *testing.T) {
 	}
 }
 
+// Any field of the reply tuple that is not 0 makes replies findable.
+func TestHasReply(t *testing.T) {
+	for f := range numFamilies {
+		none := either(f, 1)
+		none.Rep, none.RepPorts = [4]uint64{}, 0
+		cases := []entry{none, none, none, none, none, none}
+		words := 1 + 3*int(f)
+		for word := range words {
+			cases[word].Rep[word] = 1 << 60
+		}
+		cases[words].RepPorts = 1 << 31
+		for i, e := range cases {
+			table := newTable(t, Config{Flows: 1, Flows6: 1})
+			_, ok := e.insert(table)
+			require.True(t, ok)
+			require.Equal(t, i <= words, e.reply().has(table), "case %d", i)
+			table.Remove(e.request().find(table).Index())
+			require.NoError(t, table.verify(0))
+		}
+	}
+}
+
 func TestReverse(t *testing.T) {
 	require.Equal(t, Tuple4{0x0000_0002_0000_0001, 0x0004_0003, 6}, Tuple4{0x0000_0001_0000_0002, 0x0003_0004, 6}.Reverse())
 	k := Tuple6{[4]uint64{1, 2, 3, 4}, 0x0005_0006, 17}

@@ -223,6 +223,19 @@ func TestEvictionAllocatesNothing(t *testing.T) {
 	require.Equal(t, 2*501, ended)
 }
 
+// A free entry says nothing about who used it.
+func TestRemoveClears(t *testing.T) {
+	for f := range numFamilies {
+		table := newTable(t, Config{Flows: 1, Flows6: 1})
+		e := either(f, 1)
+		e.Mode, e.Service, e.Backend, e.HopReq, e.HopRep, e.NetEpoch = 1, 2, 3, 4, 5, 6
+		i, ok := e.insert(table)
+		require.True(t, ok)
+		table.Remove(i)
+		require.Equal(t, entry{family: f}, table.entryAt(i))
+	}
+}
+
 func TestClosedTablePanics(t *testing.T) {
 	table, err := New(Config{Flows: 10})
 	require.NoError(t, err)

@@ -2,6 +2,7 @@ package modes
 
 import (
 	"encoding/binary"
+	"net/netip"
 
 	"github.com/sluice-lb/sluice/packet"
 )
@@ -11,6 +12,14 @@ type ICMPError struct {
 	type4, code4 uint8 // RFC 792
 	type6, code6 uint8 // RFC 4443
 	mtu          uint16
+	from         netip.Addr // invalid: the packet's destination
+}
+
+// From is the error as addr reports it, which must be of the packet's family:
+// for packets whose destination is none of the gateway's addresses.
+func (e ICMPError) From(addr netip.Addr) ICMPError {
+	e.from = addr
+	return e
 }
 
 // The errors that IPVS sends.
@@ -33,7 +42,8 @@ const (
 )
 
 // Answer turns the packet in b into an ICMP error about it: from the packet's
-// destination to its source, out where it came in, in the same VLAN. It quotes
+// destination (unless From says otherwise) to its source, out where it came in,
+// in the same VLAN. It quotes
 // the IP packet as it stands. It reports false, and changes nothing, for packets
 // that must not be answered (RFC 1122 section 3.2.2, RFC 4443 section 2.4):
 // errors themselves, fragments but the first (IPv6: all), or no room in the buffer.
@@ -79,6 +89,10 @@ func answer4(ip []byte, addrs uint64, e ICMPError) {
 	*h = packet.IPv4{0: 0x45, 1: internetworkControl, 8: 64, 9: packet.ProtoICMP}
 	binary.BigEndian.PutUint16(h[2:4], uint16(len(ip)))
 	binary.LittleEndian.PutUint64(h[12:20], addrs>>32|addrs<<32)
+	if e.from.IsValid() {
+		from := e.from.As4()
+		copy(h[12:16], from[:])
+	}
 	binary.LittleEndian.PutUint16(h[10:12], packet.Checksum(packet.Sum(h[:])))
 	icmp := ip[packet.IPv4Len:]
 	clear(icmp[:packet.ICMPLen])
@@ -95,6 +109,10 @@ func answer6(ip []byte, e ICMPError) {
 	*h = packet.IPv6{0: 0x60, 6: packet.ProtoICMPv6, 7: 64}
 	binary.BigEndian.PutUint16(h[4:6], uint16(len(ip)-packet.IPv6Len))
 	h.SetAddrs(&[4]uint64{addrs[2], addrs[3], addrs[0], addrs[1]})
+	if e.from.IsValid() {
+		from := e.from.As16()
+		copy(h[8:24], from[:])
+	}
 	icmp := ip[packet.IPv6Len:]
 	clear(icmp[:packet.ICMPLen])
 	icmp[0], icmp[1] = e.type6, e.code6

@@ -29,6 +29,7 @@ func TestNothingAllocates(t *testing.T) {
 		assert.Positive(t, m.count(v), "verdict %v not among what was measured", v)
 	}
 	assert.Positive(t, m.stats.expired)
+	assert.Positive(t, m.stats.evicted)
 	assert.Positive(t, m.published.Received.Load())
 	assert.Equal(t, m.snaps[0].Revision, m.published.Revision(), "published since the last swap")
 }
@@ -83,7 +84,10 @@ func (m *mix) snapshots() {
 	tun.Mode, tun.Backends[0].Local = service.ModeTun, lip
 	list = append(list, tun)
 	m.world.Configure(list...)
-	m.arrive(0, m.mine(request(frame.TCP, 83, 20000)))
+	syn := request(frame.TCP, 83, 20000)
+	ack := syn
+	ack.Flags = frame.ACK
+	m.arrive(0, m.mine(syn), m.mine(ack)) // open, or it would be evicted
 	m.poll()
 	list[8].Backends = nil
 	m.world.Configure(list...)
@@ -212,14 +216,19 @@ func crowd(b *packet.Buf, f []byte) *packet.Buf {
 	return b
 }
 
-// flood overfills ports, rings and table: new flows and ARP.
+// flood overfills ports, rings and table: flows of one packet, which make room
+// for each other, then of two, which do not, and ARP.
 func (m *mix) flood() {
 	m.ports[1].Takes = 5
 	for range 200 {
-		m.next++
+		m.ports[1].Receive(m.frames[1][0])
+	}
+	for i := range 750 { // half of them are the other worker's
+		if i < 250 || i%2 == 0 {
+			m.next++
+		}
 		binary.BigEndian.PutUint16(m.fresh[34:], m.next)
 		m.ports[0].Receive(m.fresh)
-		m.ports[1].Receive(m.frames[1][0])
 	}
 	m.poll()
 	m.ports[1].Takes = -1

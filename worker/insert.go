@@ -140,7 +140,7 @@ func (w *Worker) freePort(ports uint32, try func(ports uint32) (owned, free bool
 
 // evict makes room in a full table, at the cost of a flow that has only begun.
 func (w *Worker) evict(family flow.Family) bool {
-	if true || family == 0 {
+	if !w.table.Evict(family, evictBudget, w.onEnd) {
 		return false
 	}
 	w.removed = true

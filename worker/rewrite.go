@@ -14,12 +14,21 @@ func (w *Worker) rewrite(slots []slot) {
 		if s.verdict != packet.Pending {
 			continue
 		}
-		if w.removed && !w.findAgain(s) {
-			s.verdict = packet.DropNoFlow
+		if dir := s.ref.Dir(); w.removed && !w.findAgain(s) {
+			s.verdict = lost(dir)
 			continue
 		}
 		s.verdict = w.forward(s)
 	}
+}
+
+// lost is what becomes of a packet whose flow ended earlier in this burst: a
+// request's had to make room, a reply comes too late.
+func lost(dir flow.Dir) packet.Verdict {
+	if dir == flow.Request {
+		return packet.DropTableFull
+	}
+	return packet.DropNoFlow
 }
 
 // findAgain renews a ref found before an earlier packet of this burst ended a
@@ -46,14 +55,14 @@ func (w *Worker) forward(s *slot) packet.Verdict {
 		return verdict
 	}
 	if ttl(s) <= 1 {
-		return w.answer(s, modes.TimeExceeded, packet.AnsweredTTL, packet.DropTTL)
+		return w.answer(s, w.reported(modes.TimeExceeded, c, index, dir), packet.AnsweredTTL, packet.DropTTL)
 	}
 	overhead := 0
 	if c.Mode == service.ModeTun {
 		overhead = modes.TunOverhead(backend.Local)
 	}
 	if s.packet.Len()+overhead > int(hop.MTU) {
-		return w.tooBig(s, hop.MTU-uint16(overhead))
+		return w.tooBig(s, w.reported(modes.TooBig(hop.MTU-uint16(overhead)), c, index, dir))
 	}
 	bytes := s.packet.Len()
 	if verdict := w.apply(s, c, index, dir, backend); verdict != packet.Pending {
@@ -122,8 +131,8 @@ func ttl(s *slot) uint8 {
 }
 
 // tooBig answers a packet that may not be fragmented and drops one that may:
-// fragmenting is not done here. mtu is what would fit.
-func (w *Worker) tooBig(s *slot, mtu uint16) packet.Verdict {
+// fragmenting is not done here. e says what would fit.
+func (w *Worker) tooBig(s *slot, e modes.ICMPError) packet.Verdict {
 	if s.packet.IPv6 {
 		packet.IPv6At(s.buf.Bytes(), s.packet.L3).DecrementHopLimit()
 	} else {
@@ -133,7 +142,21 @@ func (w *Worker) tooBig(s *slot, mtu uint16) packet.Verdict {
 		}
 		ip.DecrementTTL()
 	}
-	return w.answer(s, modes.TooBig(mtu), packet.AnsweredTooBig, packet.DropTooBig)
+	return w.answer(s, e, packet.AnsweredTooBig, packet.DropTooBig)
+}
+
+// reported is an error as the gateway reports it about a flow's packet: from the
+// packet's destination, but nat's replies are addressed to the client and hear of
+// it from the VIP.
+func (w *Worker) reported(e modes.ICMPError, c *flow.Common, index flow.Index, dir flow.Dir) modes.ICMPError {
+	if dir == flow.Request || c.Mode != service.ModeNAT {
+		return e
+	}
+	if index.IPv6() {
+		req := &w.table.At6(index).Req
+		return e.From(address6(req[2], req[3]))
+	}
+	return e.From(address(uint32(w.table.At(index).ReqAddrs >> 32)))
 }
 
 // answer turns the packet into an ICMP error, or drops it when the limit is

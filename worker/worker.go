@@ -9,10 +9,11 @@ import (
 	"github.com/sluice-lb/sluice/service"
 )
 
-// Config is what a worker works with. All of it is required but Peers.
+// Config is what a worker works with. All of it is required but Peers and VLANs.
 type Config struct {
 	ID       int            // 0..N-1; also the queue it uses on every port
 	Ports    []packet.Port  // by port index
+	VLANs    [][]uint16     // by port index: 802.1Q ids that its frames may carry; nil: none
 	Pool     packet.Pool    // for frames the worker drops
 	Store    *service.Store // snapshots
 	Table    *flow.Table    // owned by the worker from New on
@@ -95,8 +96,14 @@ func New(cfg Config) *Worker {
 		started: time.Now(),
 		idle:    idler{mode: cfg.Idle},
 	}
-	for _, port := range cfg.Ports {
-		w.gates = append(w.gates, packet.Gate{MAC: port.Info().MAC.Raw()})
+	for i, port := range cfg.Ports {
+		gate := packet.Gate{MAC: port.Info().MAC.Raw()}
+		if i < len(cfg.VLANs) {
+			for _, vlan := range cfg.VLANs[i] {
+				gate.Allow(vlan)
+			}
+		}
+		w.gates = append(w.gates, gate)
 	}
 	for class, rate := range cfg.Limits.Kernel {
 		w.kernelLimit[class] = newBucket(rate)

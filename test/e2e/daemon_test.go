@@ -131,8 +131,21 @@ func (d *daemon) ready() {
 	for _, host := range []string{"client", "rs1", "rs2"} {
 		d.lab.run("gw", "ping", "-c", "1", "-W", "10", d.lab.addr(host).String())
 	}
+	d.mbufs = d.mbufsInUse()
+}
+
+// mbufsInUse is how many packet buffers are in use when it is quiet. A frame of
+// the kernel's may pass at any moment: the number has to stay for a while.
+func (d *daemon) mbufsInUse() int {
+	d.t.Helper()
 	d.quiet()
-	d.mbufs = d.status().MbufsInUse
+	for n, same := -1, 0; ; time.Sleep(10 * time.Millisecond) {
+		if now := d.status().MbufsInUse; now != n {
+			n, same = now, 0
+		} else if same++; same == 3 {
+			return n
+		}
+	}
 }
 
 func (d *daemon) running() bool {
@@ -168,8 +181,7 @@ func (d *daemon) kill() {
 // lost count of nothing, and that it leaves nothing behind.
 func (d *daemon) stop() {
 	d.t.Helper()
-	d.quiet()
-	eventually(d.t, fmt.Sprintf("mbufs in use are %d again", d.mbufs), func() bool { return d.status().MbufsInUse == d.mbufs })
+	assert.Equal(d.t, d.mbufs, d.mbufsInUse(), "packet buffers in use, now and at the start")
 	require.NoError(d.t, d.cmd.Process.Signal(syscall.SIGTERM))
 	select {
 	case <-d.ended:
@@ -208,8 +220,10 @@ func balanced(w api.Worker) bool {
 
 // still tells whether a worker has published since, and moved nothing.
 func still(before, now api.Worker) bool {
-	return now.Polls > before.Polls && now.Received == before.Received && now.Generated == before.Generated
+	return now.Polls > before.Polls && sameCounts(before, now)
 }
+
+func sameCounts(a, b api.Worker) bool { return a.Received == b.Received && a.Generated == b.Generated }
 
 func (d *daemon) status() api.Status {
 	d.t.Helper()
@@ -221,14 +235,28 @@ func (d *daemon) status() api.Status {
 // verdicts is how many packets ended which way, when it is quiet.
 func (d *daemon) verdicts() map[string]uint64 {
 	d.t.Helper()
-	d.quiet()
-	list, err := d.Verdicts(ctx)
-	require.NoError(d.t, err)
-	out := map[string]uint64{}
-	for _, v := range list {
-		out[v.Name] = v.Packets
-	}
+	_, out := d.count()
 	return out
+}
+
+// count is the workers and the verdicts at one moment, when it is quiet.
+func (d *daemon) count() ([]api.Worker, map[string]uint64) {
+	d.t.Helper()
+	for {
+		before := d.quiet()
+		list, err := d.Verdicts(ctx)
+		require.NoError(d.t, err)
+		after, err := d.Workers(ctx)
+		require.NoError(d.t, err)
+		if !slices.EqualFunc(before, after, sameCounts) {
+			continue // something moved between the two answers
+		}
+		out := map[string]uint64{}
+		for _, v := range list {
+			out[v.Name] = v.Packets
+		}
+		return after, out
+	}
 }
 
 // flows lists the flows that a filter chooses.

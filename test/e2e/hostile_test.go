@@ -115,7 +115,7 @@ func TestHostileFramesAreCountedByName(t *testing.T) {
 	require.NoError(t, err)
 
 	w := l.wire("client", func(gopacket.Packet) bool { return false })
-	before, received := d.verdicts(), d.quiet()[0].Received
+	start, before := d.count()
 	want, sent := map[string]uint64{}, uint64(0)
 	for name, frames := range l.hostile(t, key.Address) {
 		for range 10 {
@@ -126,8 +126,8 @@ func TestHostileFramesAreCountedByName(t *testing.T) {
 			}
 		}
 	}
-	eventually(t, "all frames are in", func() bool { return d.quiet()[0].Received >= received+sent })
-	after := d.verdicts()
+	eventually(t, "all frames are in", func() bool { return d.quiet()[0].Received >= start[0].Received+sent })
+	end, after := d.count()
 	got := map[string]uint64{}
 	for name, n := range after {
 		if n -= before[name]; n > 0 && name != "kernel" && name != "from-kernel" {
@@ -135,8 +135,8 @@ func TestHostileFramesAreCountedByName(t *testing.T) {
 		}
 	}
 	assert.Equal(t, want, got, "every frame under its name, and nothing else but the kernel's own")
-	now := d.quiet()[0]
-	assert.Equal(t, sent, now.Received-received-(d.verdicts()["kernel"]-before["kernel"]), "received, but for the kernel's, is what was sent")
+	received := end[0].Received - start[0].Received
+	assert.Equal(t, sent, received-(after["kernel"]-before["kernel"]), "nothing else was received but for the kernel")
 	assert.Equal(t, "rs1", l.ask(l.dialUDP(key), "still alive"))
 	d.stop()
 }

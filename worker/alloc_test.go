@@ -232,6 +232,8 @@ func (m *mix) flood() {
 	}
 	m.poll()
 	m.ports[1].Takes = -1
+	m.later(3 * time.Second)
+	m.Poll() // room for the next round
 	m.drain()
 }
 

@@ -2,9 +2,10 @@
 # Makes a Debian 12 machine with Go fit to build, test and demonstrate Sluice:
 # installs the Debian packages that are missing, and nothing else.
 #
-# nginx is only a program of the lab. Its package would start a web server on
-# this host, so that is prevented while the package is installed, and undone
-# afterwards; packages that are already there are left as they are.
+# nginx and others are only programs of the lab. Their packages would start a web
+# server or an SSH server on this host, so that is prevented while they are
+# installed, and undone afterwards; packages that are already there are left as
+# they are.
 # shellcheck source=scripts/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
@@ -12,10 +13,11 @@ PACKAGES=(
 	gcc libc6-dev pkg-config libdpdk-dev dpdk             # build
 	iproute2 nftables ethtool procps util-linux           # lab
 	nginx-light curl iputils-ping jq tcpdump              # lab: servers, clients, looking
+	keepalived bird2 openssh-server openssh-client        # lab: what runs on a gateway, through its twins
 	ca-certificates git                                   # Go modules, version
 	shellcheck                                            # lint
 )
-SERVICES=(nginx dpdk) # what these packages would start
+SERVICES=(nginx dpdk keepalived bird ssh) # what these packages would start
 
 POLICY=/usr/sbin/policy-rc.d
 POLICY_MARK="# temporary: written by Sluice's scripts/setup.sh, removed at its end"

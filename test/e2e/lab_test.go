@@ -34,11 +34,19 @@ type lab struct {
 
 var labs atomic.Uint32
 
-// newLab makes a lab that goes with the test, or with the process if that is
-// killed.
+// newLab makes a lab for a test, which runs beside others from here on: tests
+// mostly wait.
 func newLab(t *testing.T) *lab {
 	t.Helper()
 	needRoot(t)
+	t.Parallel()
+	return anotherLab(t)
+}
+
+// anotherLab makes a lab that goes with the test, or with the process if that is
+// killed.
+func anotherLab(t *testing.T) *lab {
+	t.Helper()
 	id := fmt.Sprintf("e%sx%d", strconv.FormatInt(int64(os.Getpid()), 36), labs.Add(1))
 	l := &lab{t: t, id: id, dir: filepath.Join("/run/sluice-lab", id)}
 	t.Cleanup(func() { l.script("down", id) })

@@ -92,7 +92,7 @@ func TestSecondDaemonIsRefused(t *testing.T) {
 }
 
 func TestTwoGatewaysForwardIndependently(t *testing.T) {
-	l1, l2 := newLab(t), newLab(t)
+	l1, l2 := newLab(t), anotherLab(t)
 	d1, d2 := l1.start(setup{}), l2.start(setup{})
 	key1, key2 := d1.add("fullnat", "tcp", "rs1"), d2.add("fullnat", "tcp", "rs2") // the same address
 	assert.Equal(t, key1, key2)

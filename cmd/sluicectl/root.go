@@ -88,7 +88,7 @@ func newRoot(c *cli) *cobra.Command {
 	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json", "yaml"}, cobra.ShellCompDirectiveNoFileComp))
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(statusCmd(c), portsCmd(c), workersCmd(c), verdictsCmd(c), flowsCmd(c), countersCmd(c),
-		serviceCmd(c), backendCmd(c), applyCmd(c), exportCmd(c))
+		serviceCmd(c), backendCmd(c), applyCmd(c), exportCmd(c), reloadCmd(c))
 	return root
 }
 

@@ -77,6 +77,14 @@ func (u usage) Flows(id service.BackendID) uint64 {
 	return l.Active + l.Inactive
 }
 
+// Freed remembers what an id has counted so far: it is not the next one's.
+func (u usage) Freed(id service.BackendID) {
+	base := u.rawLoad(id)
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.baseline[id] = base
+}
+
 func wireKey(k api.Key) service.Key {
 	proto := uint8(service.UDP)
 	if k.Protocol == "tcp" {

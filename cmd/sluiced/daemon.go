@@ -10,11 +10,12 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/signal"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	sd "github.com/coreos/go-systemd/v22/daemon"
@@ -35,7 +36,9 @@ const shutdownTime = 2 * time.Second
 // daemon is everything that runs. Its parts start in the order of the fields
 // and stop in the reverse order.
 type daemon struct {
+	file    string
 	config  *config.Config
+	reread  loader
 	log     *slog.Logger
 	sockets []net.Listener // the control socket, and /metrics if configured
 	plane   *dataplane
@@ -47,15 +50,23 @@ type daemon struct {
 	failed  chan error // a server that ended by itself
 }
 
+// loader reads the configuration file, the environment and flags.
+type loader func(checks ...func(*config.Config) error) (*config.Config, error)
+
 // run starts the daemon, waits for ctx or a failure, and stops it.
-func run(ctx context.Context, c *config.Config) error {
-	d := &daemon{config: c, log: newLog(c.Log), failed: make(chan error, 2)}
+func run(ctx context.Context, file string, c *config.Config, load loader) error {
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
+	d := &daemon{file: file, config: c, reread: load, log: newLog(c.Log), failed: make(chan error, 2)}
 	err := d.start()
-	if err == nil {
+	if err != nil {
+		err = fmt.Errorf("%s: %w", file, err)
+	} else {
 		d.log.Info("ready", "version", version(), "ports", len(c.Ports), "workers", len(c.Workers.Cores),
 			"services", len(c.Services), "socket", c.Control.Socket)
 		notify(d.log, sd.SdNotifyReady)
-		err = d.wait(ctx)
+		err = d.wait(ctx, hup)
 		notify(d.log, sd.SdNotifyStopping)
 	}
 	err = errors.Join(err, d.stop())
@@ -67,10 +78,8 @@ func run(ctx context.Context, c *config.Config) error {
 
 // start brings everything up. After an error stop undoes what was done.
 func (d *daemon) start() error {
-	// Workers spin on a processor each; the rest of Go must not wait for them.
-	runtime.GOMAXPROCS(len(d.config.Workers.Cores) + max(1, runtime.NumCPU()-len(d.config.Workers.Cores)))
 	if err := os.MkdirAll(d.config.RunDir, 0o750); err != nil {
-		return fmt.Errorf("run_dir: %w: start as root, or give the daemon's user a directory of its own", err)
+		return fmt.Errorf("run_dir: %s: %w: start as root, or give the daemon's user a directory of its own", d.config.RunDir, reason(err))
 	}
 	if err := d.listen(); err != nil {
 		return err
@@ -104,7 +113,7 @@ func (d *daemon) listen() error {
 	mode, _ := strconv.ParseUint(c.Control.Mode, 8, 32) // validated
 	control, err := server.Listen(c.Control.Socket, fs.FileMode(mode), c.Control.Group)
 	if err != nil {
-		return err
+		return err // says control.socket's path and what to do
 	}
 	d.sockets = append(d.sockets, control)
 	if c.Metrics.Listen == "" {
@@ -112,7 +121,7 @@ func (d *daemon) listen() error {
 	}
 	scrape, err := net.Listen("tcp", c.Metrics.Listen)
 	if err != nil {
-		return fmt.Errorf("metrics.listen: %w: choose another address, or leave it empty", err)
+		return fmt.Errorf("metrics.listen: %s: %w: choose another address, or leave it empty", c.Metrics.Listen, reason(err))
 	}
 	d.sockets = append(d.sockets, scrape)
 	return nil
@@ -154,19 +163,28 @@ func (d *daemon) report(err error) {
 }
 
 // wait returns nil when ctx ends, or what went wrong: a worker that panics ends
-// the process.
-func (d *daemon) wait(ctx context.Context) error {
-	select {
-	case <-ctx.Done():
-		return nil
-	case err := <-d.failed:
-		return err
-	case err := <-d.plane.ended:
-		d.plane.running--
-		if err == nil {
-			err = errors.New("a worker ended without being told: a bug in Sluice: report it")
+// the process. Until then it reloads at every hup and tells the service manager
+// that all is well.
+func (d *daemon) wait(ctx context.Context, hup <-chan os.Signal) error {
+	watchdog := newWatchdog(d.log, d.plane.polls())
+	defer watchdog.stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-hup:
+			_, _ = d.engine.Reload(ctx) // it logs what is wrong
+		case <-watchdog.due():
+			watchdog.look()
+		case err := <-d.failed:
+			return err
+		case err := <-d.plane.ended:
+			d.plane.running--
+			if err == nil {
+				err = errors.New("a worker ended without being told: a bug in Sluice: report it")
+			}
+			return err
 		}
-		return err
 	}
 }
 
@@ -249,11 +267,19 @@ type noFlows struct{}
 
 func (noFlows) Revision() uint64               { return 0 }
 func (noFlows) Flows(service.BackendID) uint64 { return 0 }
+func (noFlows) Freed(service.BackendID)        {}
 
-func notify(log *slog.Logger, state string) {
-	if _, err := sd.SdNotify(false, state); err != nil {
-		log.Warn("tell the service manager", "error", err)
+// reason is an error without the path or address that its text begins with.
+func reason(err error) error {
+	var path *fs.PathError
+	var op *net.OpError
+	switch {
+	case errors.As(err, &path):
+		return path.Err
+	case errors.As(err, &op):
+		return op.Err
 	}
+	return err
 }
 
 func newLog(c config.Log) *slog.Logger {

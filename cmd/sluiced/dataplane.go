@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/sluice-lb/sluice/ctl/config"
 	"github.com/sluice-lb/sluice/dpdk"
@@ -57,8 +58,31 @@ func openDataplane(c *config.Config) (_ *dataplane, err error) {
 		return nil, err
 	}
 	d.idleMbufs = d.pool.InUse()
-	d.store = service.NewStore(len(c.Workers.Cores), d.hops)
+	d.store = newStore(len(c.Workers.Cores), d.hops)
 	return d, d.makeWorkers(c)
+}
+
+// newStore makes a store whose revisions begin at the time in milliseconds: as
+// long as changes are not made faster, for the daemon's whole life, than one a
+// millisecond, no later run has a revision of this one's again. (Below 2^53, for
+// whoever reads JSON numbers as floating point.)
+func newStore(workers int, hops *service.NextHops) *service.Store {
+	store := service.NewStore(workers, hops)
+	_ = store.Update(func(now *service.Snapshot) (*service.Snapshot, error) {
+		first := *now
+		first.Revision = uint64(time.Now().UnixMilli())
+		return &first, nil
+	}) // fails only if the function does
+	return store
+}
+
+// polls are the workers' counters of rounds, which never stand still.
+func (d *dataplane) polls() []func() uint64 {
+	out := make([]func() uint64, len(d.workers))
+	for i, w := range d.workers {
+		out[i] = w.Stats().Polls.Load
+	}
+	return out
 }
 
 func ealConfig(c *config.Config) dpdk.EALConfig {

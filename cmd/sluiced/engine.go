@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/sluice-lb/sluice/ctl/api"
 	"github.com/sluice-lb/sluice/ctl/build"
+	"github.com/sluice-lb/sluice/ctl/config"
 	"github.com/sluice-lb/sluice/ctl/kernel"
 	"github.com/sluice-lb/sluice/dpdk"
 	"github.com/sluice-lb/sluice/packet"
@@ -26,7 +28,8 @@ type engine struct {
 	started time.Time
 	busy    []atomic.Uint64 // per worker: share of busy polls in the last second, in 1/1000
 
-	changing sync.Mutex // one change at a time, the kernel's addresses included
+	changing  sync.Mutex // one change at a time, the kernel's addresses included
+	reloading sync.Mutex // one reload at a time
 
 	mu       sync.Mutex                        // guards what follows
 	baseline map[service.BackendID]worker.Load // counters that an id had when it was given back
@@ -53,10 +56,18 @@ func (e *engine) Change(_ context.Context, c api.Change) (uint64, error) {
 		return revision, err
 	}
 	e.path.SetBackends(e.builder.Backends())
-	if err := e.path.SetAddresses(e.builder.Addresses()); err != nil {
+	if err := e.path.SetAddresses(e.addresses()); err != nil {
 		return revision, fmt.Errorf("the change is in force, but not all addresses are: %w", err)
 	}
 	return revision, nil
+}
+
+// addresses are those that the daemon puts on twins.
+func (e *engine) addresses() []netip.Addr {
+	if e.config.Kernel.VIPs == config.VIPsExternal {
+		return e.builder.Locals()
+	}
+	return e.builder.Addresses()
 }
 
 // Services lists the configuration.

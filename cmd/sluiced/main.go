@@ -3,10 +3,13 @@
 //
 //	main.go      the command line
 //	daemon.go    start and stop, in order
+//	machine.go   what the machine lacks, before anything is started
 //	dataplane.go ports, pool, workers
 //	engine.go    what the control socket shows and changes
+//	reload.go    the configuration file again
 //	flows.go     listing of flows
 //	upkeep.go    what has to be looked at every now and then
+//	systemd.go   readiness, reloads and life signs for the service manager
 package main
 
 import (
@@ -15,6 +18,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -27,7 +31,9 @@ const defaultConfig = "/etc/sluice/sluice.yaml"
 
 func main() {
 	if err := command().Execute(); err != nil {
-		fmt.Fprintln(os.Stderr, "sluiced:", err)
+		for line := range strings.SplitSeq(err.Error(), "\n") {
+			fmt.Fprintln(os.Stderr, "sluiced:", line)
+		}
 		os.Exit(1)
 	}
 }
@@ -39,7 +45,8 @@ func command() *cobra.Command {
 		Short: "Layer-4 load balancer on DPDK",
 		Long: "sluiced forwards TCP and UDP to real servers through DPDK, as its configuration file\n" +
 			"says and sluicectl changes it. Every key of the file can be overridden by the environment\n" +
-			"(SLUICE_WORKERS_FLOWS for workers.flows) and many by a flag (--workers-flows).",
+			"(SLUICE_WORKERS_FLOWS for workers.flows) and many by a flag (--workers-flows).\n" +
+			"SIGHUP (or sluicectl reload) makes it read the services of the file again.",
 		Example: "  sluiced --config /etc/sluice/sluice.yaml\n" +
 			"  sluiced --config sluice.yaml --log-level debug\n" +
 			"  sluiced check sluice.yaml",
@@ -48,13 +55,16 @@ func command() *cobra.Command {
 		SilenceErrors: true,
 		Version:       version() + ", DPDK " + dpdk.Version(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := config.Load(file, cmd.Flags())
+			load := func(checks ...func(*config.Config) error) (*config.Config, error) {
+				return config.Load(file, cmd.Flags(), append(checks, checkServices)...)
+			}
+			c, err := load(checkMachine)
 			if err != nil {
 				return err
 			}
 			ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 			defer stop()
-			return run(ctx, c)
+			return run(ctx, file, c, load)
 		},
 	}
 	root.PersistentFlags().StringVar(&file, "config", defaultConfig, "configuration file")
@@ -71,12 +81,9 @@ func checkCommand() *cobra.Command {
 		Example: "  sluiced check /etc/sluice/sluice.yaml",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := config.Load(args[0], nil)
+			c, err := config.Load(args[0], nil, checkServices)
 			if err != nil {
 				return err
-			}
-			if err := checkServices(c); err != nil {
-				return fmt.Errorf("%s: %w", args[0], err)
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%s: good: %d ports, %d workers, %d services\n",
 				args[0], len(c.Ports), len(c.Workers.Cores), len(c.Services))

@@ -60,7 +60,7 @@ func (e *engine) look() func() {
 	follow()
 	return func() {
 		follow()
-		e.collect()
+		e.builder.Collect()
 		for i, w := range e.plane.workers {
 			now := [2]uint64{w.Stats().Polls.Load(), w.Stats().BusyPolls.Load()}
 			if polls := now[0] - last[i][0]; polls > 0 {
@@ -75,16 +75,5 @@ func (e *engine) linkChanged(port int, up bool) {
 	e.log.Info("link", "port", e.config.Ports[port].Name, "up", up)
 	if err := e.path.LinkChanged(port, up); err != nil {
 		e.log.Error("let the twin follow", "port", e.config.Ports[port].Name, "error", err)
-	}
-}
-
-// collect gives back the ids of removed backends that no flow remembers; what
-// they have counted is not the next one's.
-func (e *engine) collect() {
-	for _, id := range e.builder.Collect() {
-		base := e.rawLoad(id)
-		e.mu.Lock()
-		e.baseline[id] = base
-		e.mu.Unlock()
 	}
 }

@@ -20,13 +20,20 @@ type Backend struct {
 
 // ServiceList is all services at one revision.
 type ServiceList struct {
-	Revision uint64    `json:"revision" doc:"Counts configuration changes; send it back in If-Match to change only what you have seen."`
+	Revision uint64    `json:"revision" doc:"Grows by 1 with every configuration change, from the milliseconds since 1970 at which the daemon started, so that one of before a restart matches nothing after it. Send it back in If-Match to change only what you have seen."`
 	Services []Service `json:"services" nullable:"false" doc:"In the order they were added."`
 }
 
 // Revision answers a write.
 type Revision struct {
 	Revision uint64 `json:"revision" doc:"Of the configuration after the write; the same as before when nothing had to change."`
+}
+
+// Reload answers a request to read the configuration file again.
+type Reload struct {
+	Revision     uint64   `json:"revision" doc:"Of the configuration after the reload; the same as before when nothing had to change."`
+	Services     bool     `json:"services" doc:"Whether the file has a list of services. Without one those there are stay; an empty one removes all."`
+	NeedsRestart []string `json:"needs_restart" nullable:"false" doc:"Keys of the file that differ from what runs and take effect at the next start only." example:"workers.flows"`
 }
 
 // DefaultScheduler spreads new flows when a service names no scheduler.

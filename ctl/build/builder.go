@@ -27,6 +27,10 @@ type Usage interface {
 
 	// Flows is how many flows name the backend now, summed over all workers.
 	Flows(service.BackendID) uint64
+
+	// Freed is told of an id that Collect frees before anybody can get it:
+	// what is counted from then on is the next one's.
+	Freed(service.BackendID)
 }
 
 // Builder keeps the configuration and publishes it. All methods may be called

@@ -7,8 +7,7 @@ import (
 )
 
 // Collect forgets removed backends and services that no flow remembers, so that
-// their ids can be given out again, and returns the backends' ids: counters kept
-// by id start at 0 again. Call it every second or so.
+// their ids can be given out again, and returns the backends' ids. Call it every second or so.
 //
 // Usage is asked for its revision before it is asked for flows: whoever passed
 // the removal creates no flow on the backend any more, so what is 0 then stays 0.
@@ -31,6 +30,7 @@ func (b *Builder) collectBackends(e *edit, complete uint64) (freed []service.Bac
 		if !b.letGo(revision, complete) || b.usage.Flows(id) > 0 {
 			continue
 		}
+		b.usage.Freed(id)
 		backend := e.backends.Get(uint32(id))
 		b.backends.release(endpoint{backend.Service, netip.AddrPortFrom(backend.Addr, backend.Port)}, id)
 		b.held[backend.Service]--

@@ -36,7 +36,9 @@ func TestCollectWaits(t *testing.T) {
 	assert.Empty(t, l.Collect(), "a flow is left")
 	assert.Equal(t, id, l.id(s.ID, "10.1.0.1:80"))
 	l.flows.on[id] = 0
+	assert.Empty(t, l.flows.freed)
 	assert.Equal(t, []service.BackendID{id}, l.Collect())
+	assert.Equal(t, []service.BackendID{id}, l.flows.freed)
 	assert.Empty(t, l.Collect())
 	assert.Equal(t, revision, l.revision(), "no change of configuration")
 	assert.Equal(t, service.Backend{}, *l.store.Load().Backends.At(uint32(id)))

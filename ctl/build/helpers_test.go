@@ -17,7 +17,10 @@ type flows struct {
 	store *service.Store
 	late  bool
 	on    map[service.BackendID]uint64
+	freed []service.BackendID
 }
+
+func (f *flows) Freed(id service.BackendID) { f.freed = append(f.freed, id) }
 
 func (f *flows) Flows(id service.BackendID) uint64 { return f.on[id] }
 

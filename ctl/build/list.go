@@ -63,15 +63,24 @@ func describe(svc service.Service, get func(uint32) service.Backend) api.Service
 
 // Addresses is what the gateway has to answer for now: the virtual and local
 // addresses of all services, sorted.
-func (b *Builder) Addresses() []netip.Addr {
+func (b *Builder) Addresses() []netip.Addr { return b.ours(true) }
+
+// Locals is Addresses without the virtual ones.
+func (b *Builder) Locals() []netip.Addr { return b.ours(false) }
+
+func (b *Builder) ours(virtual bool) []netip.Addr {
 	now := b.store.Load()
 	ours := map[netip.Addr]bool{}
 	for i := range uint32(now.Services.Len()) {
-		if svc := now.Services.At(i); svc.Present {
+		svc := now.Services.At(i)
+		if !svc.Present {
+			continue
+		}
+		if virtual {
 			ours[svc.Key.Addr] = true
-			for _, local := range svc.Locals {
-				ours[local] = true
-			}
+		}
+		for _, local := range svc.Locals {
+			ours[local] = true
 		}
 	}
 	return slices.SortedFunc(maps.Keys(ours), netip.Addr.Compare)

@@ -48,8 +48,11 @@ func TestModesAndFamilies(t *testing.T) {
 			for _, local := range want.LocalAddresses {
 				addr := netip.MustParseAddr(local)
 				assert.Contains(t, l.Addresses(), addr)
+				assert.Contains(t, l.Locals(), addr)
 				assert.Equal(t, s.Mode == service.ModeFullNAT, l.store.Load().Role(addr) == service.RoleLocal, "tun's stay the kernel's")
 			}
+			assert.Contains(t, l.Addresses(), key.Address)
+			assert.NotContains(t, l.Locals(), key.Address)
 			again, err := l.ReplaceAll(l.Services().Services, nil)
 			require.NoError(t, err)
 			assert.EqualValues(t, 1, again, "listed and put again: the same")

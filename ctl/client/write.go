@@ -64,6 +64,13 @@ func (c *Client) DeleteBackend(ctx context.Context, key api.Key, backend netip.A
 	return c.write(ctx, request{http.MethodDelete, backendPath(key, backend), nil, ifRev})
 }
 
+// Reload makes the daemon read its configuration file again.
+func (c *Client) Reload(ctx context.Context) (api.Reload, error) {
+	var out api.Reload
+	_, err := c.call(ctx, request{method: http.MethodPost, path: "/v1/reload"}, &out)
+	return out, err
+}
+
 func (c *Client) write(ctx context.Context, r request) (uint64, error) {
 	var out api.Revision
 	_, err := c.call(ctx, r, &out)

@@ -61,8 +61,15 @@ type Workers struct {
 
 // Kernel is the kernel path.
 type Kernel struct {
-	KeepTwins bool `mapstructure:"keep_twins"`
+	KeepTwins bool   `mapstructure:"keep_twins"`
+	VIPs      string `mapstructure:"vips"` // managed: on the twins; external: somebody else's, as keepalived's
 }
+
+// Who puts virtual addresses on the gateway (kernel.vips).
+const (
+	VIPsManaged  = "managed"
+	VIPsExternal = "external"
+)
 
 // Limits bound the configuration, and what strangers can make a worker do.
 type Limits struct {
@@ -90,6 +97,15 @@ type Port struct {
 	Device    string         `mapstructure:"device"` // DPDK device arguments or PCI address
 	Twin      string         `mapstructure:"twin"`   // tap; default sl-NAME
 	MTU       uint16         `mapstructure:"mtu"`
+	Addresses []netip.Prefix `mapstructure:"addresses"`
+	Routes    []Route        `mapstructure:"routes"`
+	VLANs     []VLAN         `mapstructure:"vlans"` // tagged, beside the untagged network
+}
+
+// VLAN is an 802.1Q network on a port, with a twin of its own.
+type VLAN struct {
+	ID        uint16         `mapstructure:"id"`   // 1 to 4094
+	Twin      string         `mapstructure:"twin"` // tap; default the port's twin, a dot and the id
 	Addresses []netip.Prefix `mapstructure:"addresses"`
 	Routes    []Route        `mapstructure:"routes"`
 }
@@ -120,11 +136,12 @@ var defaults = map[string]any{
 	"eal.prefix":                "",
 	"eal.mbufs":                 16384,
 	"eal.extra":                 []string{},
-	"workers.cores":             []int{0},
+	"workers.cores":             []int{1},
 	"workers.idle":              "spin",
 	"workers.flows":             65536,
 	"workers.flows6":            16384,
 	"kernel.keep_twins":         false,
+	"kernel.vips":               VIPsManaged,
 	"limits.services":           16384,
 	"limits.backends":           65536,
 	"limits.kernel_routing":     20000,

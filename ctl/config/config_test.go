@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -25,7 +26,7 @@ func TestDefaultsFillWhatTheFileLeavesOut(t *testing.T) {
 	c, err := Load(write(t, port), nil)
 	require.NoError(t, err)
 	require.Equal(t, "/run/sluice", c.RunDir)
-	require.Equal(t, []int{0}, c.Workers.Cores)
+	require.Equal(t, []int{1}, c.Workers.Cores)
 	require.Equal(t, 900*time.Second, c.Timeouts.TCPEstablished)
 	require.Equal(t, "sl-lan", c.Ports[0].Twin)
 	require.EqualValues(t, 1500, c.Ports[0].MTU)
@@ -99,6 +100,72 @@ func TestErrorsTeach(t *testing.T) {
 			}
 		})
 	}
+}
+
+// All that is wrong with a file is said at once, a line each; what could not be
+// read is not judged as well.
+func TestAllErrorsOfAFile(t *testing.T) {
+	file := write(t, "ports: [{name: lan, device: x, mtu: big, vlans: [{id: 0}, {id: 7}, {id: 7}]}]\n"+
+		"workers: {flows: 1, cores: [a], bogus: 1}\nbogus: 1\nlog: {level: loud}\n")
+	_, err := Load(file, nil, func(c *Config) error {
+		require.Len(t, c.Ports, 1)
+		return errors.Join(errors.New("services[0].mode: x: unknown"), errors.New("services[1].mode: y: unknown"))
+	})
+	var all *Error
+	require.ErrorAs(t, err, &all)
+	var keys []string
+	for _, line := range all.Lines {
+		keys = append(keys, keyOf(line))
+	}
+	require.ElementsMatch(t, []string{"ports[0].mtu", "ports[0].vlans[0].id", "ports[0].vlans[2].id", "ports[0].vlans[2].twin",
+		"workers.flows", "workers.cores[0]", "workers.bogus", "bogus", "log.level", "services[0].mode", "services[1].mode"}, keys)
+	for _, line := range strings.Split(err.Error(), "\n") {
+		require.True(t, strings.HasPrefix(line, file+": "), line)
+	}
+}
+
+// What YAML and mapstructure would guess is refused.
+func TestNothingIsGuessed(t *testing.T) {
+	for text, want := range map[string]string{
+		"control: {mode: 0660}":                                   "control.mode: 432: no text: put it in quotes",
+		"workers: {flows: 65536.5}":                               "workers.flows: 65536.5: no whole number",
+		"workers: {flows: '0x10'}":                                "workers.flows: 0x10: no whole number",
+		"eal: {hugepages: 1}":                                     "eal.hugepages: 1: neither true nor false",
+		"eal: {hugepages: 'yes'}":                                 "eal.hugepages: yes: neither true nor false",
+		"limits: {answers: -1}":                                   "limits.answers: -1: out of range: use 0 to 4294967295",
+		"ports: [{name: a, device: x, mtu: 70000}]":               "ports[0].mtu: 70000: out of range: use 0 to 65535",
+		"ports: [{name: 1, device: x}]":                           "ports[0].name: 1: no text: put it in quotes",
+		"ports: [{name: a, device: x, vlans: [{id: 4095}]}]":      "ports[0].vlans[0].id: 4095: no VLAN: use 1 to 4094",
+		"ports: [{name: a, device: x, addresses: [10.0.0.1]}]":    "ports[0].addresses[0]: \"10.0.0.1\": no address with prefix length",
+		"ports: [{name: a, device: x, addresses: [224.0.0.1/4]}]": "ports[0].addresses[0]: 224.0.0.1/4: no address for an interface",
+		"timeouts: {udp: 300}":                                    `timeouts.udp: "300": no duration`,
+		"kernel: {vips: mine}":                                    `kernel.vips: "mine": unknown: use managed`,
+		"eal: {main_core: 1}":                                     "workers.cores: 1: is eal.main_core",
+	} {
+		if !strings.Contains(text, "ports") {
+			text += "\n" + port
+		}
+		_, err := Load(write(t, text), nil)
+		require.ErrorContains(t, err, want, text)
+		require.Equal(t, 0, strings.Count(err.Error(), "\n"), err)
+	}
+	_, err := Load(write(t, port+"eal: {main_core: 1}\nworkers: {idle: sleep}\n"), nil)
+	require.NoError(t, err)
+}
+
+func TestVLANs(t *testing.T) {
+	c, err := Load(write(t, `
+ports:
+  - name: lan
+    device: net_null0
+    vlans:
+      - {id: 100, addresses: [10.0.100.1/24, "fd00:100::1/64"], routes: [{to: 10.9.0.0/16, via: 10.0.100.254}]}
+      - {id: 4094, twin: guests}
+`), nil)
+	require.NoError(t, err)
+	require.Equal(t, []string{"sl-lan.100", "guests"}, []string{c.Ports[0].VLANs[0].Twin, c.Ports[0].VLANs[1].Twin})
+	require.Equal(t, netip.MustParsePrefix("fd00:100::1/64"), c.Ports[0].VLANs[0].Addresses[1])
+	require.Equal(t, netip.MustParseAddr("10.0.100.254"), c.Ports[0].VLANs[0].Routes[0].Via)
 }
 
 func TestMissingFileIsNamed(t *testing.T) {

@@ -5,10 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"reflect"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/go-viper/mapstructure/v2"
 	"github.com/spf13/pflag"
@@ -19,9 +17,9 @@ import (
 )
 
 // Load reads the file (YAML), the environment and the flags that were given
-// (named like keys with - for . and _), and validates the result. Errors name
-// file, key, value and remedy.
-func Load(file string, flags *pflag.FlagSet) (*Config, error) {
+// (named like keys with - for . and _), and validates the result, beside what
+// checks say of it. An error is an *Error: all that is wrong.
+func Load(file string, flags *pflag.FlagSet, checks ...func(*Config) error) (*Config, error) {
 	data, err := os.ReadFile(file)
 	if err != nil {
 		return nil, readError(file, err)
@@ -35,12 +33,16 @@ func Load(file string, flags *pflag.FlagSet) (*Config, error) {
 	v.AutomaticEnv()
 	v.SetConfigType("yaml")
 	if err := v.ReadConfig(strings.NewReader(string(data))); err != nil {
-		return nil, fmt.Errorf("%s: not valid YAML: %w: correct it; an example is deploy/sluice.yaml", file, err)
+		return nil, &Error{file, []string{fmt.Sprintf("not valid YAML: %v: correct it; an example is deploy/sluice.yaml", err)}}
 	}
 	if flags != nil {
 		bindFlags(v, flags)
 	}
-	return decode(file, data, v)
+	c, wrong := decode(data, v, checks)
+	if len(wrong) > 0 {
+		return nil, &Error{file, wrong}
+	}
+	return c, nil
 }
 
 func readError(file string, err error) error {
@@ -48,7 +50,7 @@ func readError(file string, err error) error {
 	if errors.Is(err, fs.ErrPermission) {
 		remedy = "let the daemon's user read it"
 	}
-	return fmt.Errorf("configuration file %s: %w: %s", file, errors.Unwrap(err), remedy)
+	return &Error{file, []string{fmt.Sprintf("configuration file: %v: %s", errors.Unwrap(err), remedy)}}
 }
 
 // bindFlags lets flags win over the file: --control-socket is control.socket.
@@ -63,29 +65,31 @@ func bindFlags(v *viper.Viper, flags *pflag.FlagSet) {
 // FlagName is the flag that overrides a key.
 func FlagName(key string) string { return strings.NewReplacer(".", "-", "_", "-").Replace(key) }
 
-func decode(file string, data []byte, v *viper.Viper) (*Config, error) {
-	c := new(Config)
-	hooks := mapstructure.ComposeDecodeHookFunc(
-		durations,
-		mapstructure.TextUnmarshallerHookFunc(),
-		mapstructure.StringToWeakSliceHookFunc(","),
-	)
+// decode returns the configuration and all that is wrong with it, a line each.
+func decode(data []byte, v *viper.Viper, checks []func(*Config) error) (c *Config, wrong []string) {
+	c = new(Config)
+	hooks := mapstructure.ComposeDecodeHookFunc(mapstructure.StringToWeakSliceHookFunc(","), strict)
 	exact := func(d *mapstructure.DecoderConfig) { d.ErrorUnused = true }
 	if err := v.Unmarshal(c, viper.DecodeHook(hooks), exact); err != nil {
-		return nil, fmt.Errorf("%s: %s", file, explain(err))
+		wrong = explain(err)
 	}
 	delete(c.Ignored, "services")
 	if unknown := unknownKeys(c.Ignored); unknown != "" {
-		return nil, fmt.Errorf("%s: %s: unknown key: remove it or correct its name; known are %s", file, unknown, known())
+		wrong = append(wrong, fmt.Sprintf("%s: unknown key: remove it or correct its name; known are %s", unknown, known()))
 	}
 	var err error
 	if c.Services, err = services(data); err != nil {
-		return nil, fmt.Errorf("%s: services: %w", file, err)
+		wrong = append(wrong, "services: "+err.Error())
 	}
-	if err := c.validate(); err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
+	undecoded := keysOf(wrong)
+	for _, check := range append([]func(*Config) error{(*Config).validate}, checks...) {
+		for _, line := range lines(check(c)) {
+			if !undecoded[keyOf(line)] { // what could not be read would be judged by its zero value
+				wrong = append(wrong, line)
+			}
+		}
 	}
-	return c, nil
+	return c, wrong
 }
 
 // services decodes that part of the file as the control socket would.
@@ -102,24 +106,6 @@ func services(data []byte) ([]api.Service, error) {
 	}
 	var out []api.Service
 	return out, api.DecodeYAML(text, &out)
-}
-
-// explain turns what mapstructure says into one line.
-func explain(err error) string {
-	lines := strings.Split(strings.TrimSpace(err.Error()), "\n")
-	if len(lines) > 1 && strings.HasPrefix(lines[0], "decoding failed") {
-		lines = lines[1:]
-	}
-	lines = slices.DeleteFunc(lines, func(line string) bool { return strings.TrimSpace(line) == "" })
-	for i, line := range lines {
-		line = strings.TrimPrefix(strings.TrimSpace(line), "* ")
-		if where, keys, ok := strings.Cut(line, " has invalid keys: "); ok {
-			line = fmt.Sprintf("%s: %s: unknown key: remove it or correct its name; an example with all keys is deploy/sluice.yaml",
-				strings.Trim(where, "'"), keys)
-		}
-		lines[i] = line
-	}
-	return strings.Join(lines, "; ")
 }
 
 func unknownKeys(m map[string]any) string {
@@ -139,16 +125,4 @@ func known() string {
 	}
 	slices.Sort(names)
 	return strings.Join(slices.Compact(names), ", ")
-}
-
-// durations reads 900s or 15m, and names what it cannot read.
-func durations(from, to reflect.Type, data any) (any, error) {
-	if from.Kind() != reflect.String || to != reflect.TypeFor[time.Duration]() {
-		return data, nil
-	}
-	d, err := time.ParseDuration(data.(string))
-	if err != nil {
-		return nil, fmt.Errorf("%q: no duration: write 900s or 15m", data)
-	}
-	return d, nil
 }

@@ -10,9 +10,6 @@ import (
 	"time"
 )
 
-// interfaceNameMax is the kernel's IFNAMSIZ without the terminating zero.
-const interfaceNameMax = 15
-
 // validate checks every value and fills in derived defaults; it reports all
 // that is wrong, not only the first.
 func (c *Config) validate() error {
@@ -21,20 +18,16 @@ func (c *Config) validate() error {
 		c.validateCores(),
 		c.validateNumbers(),
 		c.validateTimeouts(),
+		c.validateWords(),
 		c.validatePorts(),
 	)
 }
 
-// bad is an error about one key.
-func bad(key string, value any, why, remedy string) error {
-	return fmt.Errorf("%s: %v: %s: %s", key, value, why, remedy)
-}
-
 func (c *Config) validatePaths() error {
 	var errs []error
-	for key, path := range map[string]string{"run_dir": c.RunDir, "control.socket": c.Control.Socket} {
-		if !filepath.IsAbs(path) {
-			errs = append(errs, bad(key, strconv.Quote(path), "no absolute path", "begin it with /"))
+	for _, one := range []struct{ key, path string }{{"run_dir", c.RunDir}, {"control.socket", c.Control.Socket}} {
+		if !filepath.IsAbs(one.path) {
+			errs = append(errs, bad(one.key, strconv.Quote(one.path), "no absolute path", "begin it with /"))
 		}
 	}
 	if len(c.Control.Socket) > 107 {
@@ -68,10 +61,30 @@ func (c *Config) validateCores() error {
 			return bad("workers.cores", core, "core used twice", "give each worker a core of its own")
 		}
 	}
-	if _, ok := map[string]bool{"spin": true, "sleep": true}[c.Workers.Idle]; !ok {
-		return bad("workers.idle", strconv.Quote(c.Workers.Idle), "unknown", "use spin (production) or sleep (shared machines)")
+	if c.Workers.Idle == "spin" && slices.Contains(cores, c.EAL.MainCore) {
+		return bad("workers.cores", c.EAL.MainCore, "is eal.main_core, where nothing else would run beside a worker that spins",
+			"choose another core for one of them, or set workers.idle to sleep")
 	}
 	return nil
+}
+
+// validateWords looks at values that are one of a few words.
+func (c *Config) validateWords() error {
+	var errs []error
+	for _, one := range []struct {
+		key, value, remedy string
+		known              []string
+	}{
+		{"workers.idle", c.Workers.Idle, "use spin (production) or sleep (shared machines)", []string{"spin", "sleep"}},
+		{"kernel.vips", c.Kernel.VIPs, "use managed (the daemon puts them on the twins) or external (keepalived or BGP does)", []string{VIPsManaged, VIPsExternal}},
+		{"log.level", c.Log.Level, "use debug, info, warn or error", []string{"debug", "info", "warn", "error"}},
+		{"log.format", c.Log.Format, "use text or json", []string{"text", "json"}},
+	} {
+		if !slices.Contains(one.known, one.value) {
+			errs = append(errs, bad(one.key, strconv.Quote(one.value), "unknown", one.remedy))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func (c *Config) validateNumbers() error {
@@ -92,12 +105,6 @@ func (c *Config) validateNumbers() error {
 			errs = append(errs, bad(n.key, n.value, "out of range", fmt.Sprintf("use %d to %d", n.min, n.max)))
 		}
 	}
-	if !slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level) {
-		errs = append(errs, bad("log.level", strconv.Quote(c.Log.Level), "unknown", "use debug, info, warn or error"))
-	}
-	if !slices.Contains([]string{"text", "json"}, c.Log.Format) {
-		errs = append(errs, bad("log.format", strconv.Quote(c.Log.Format), "unknown", "use text or json"))
-	}
 	return errors.Join(errs...)
 }
 
@@ -116,52 +123,4 @@ func (c *Config) validateTimeouts() error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-func (c *Config) validatePorts() error {
-	if len(c.Ports) == 0 {
-		return bad("ports", "[]", "no port", "name at least one device; an example is deploy/sluice.yaml")
-	}
-	var errs []error
-	seen := map[string]string{}
-	unique := func(key, kind, value string) {
-		if first, ok := seen[kind+value]; ok && value != "" {
-			errs = append(errs, bad(key, value, "already used by "+first, "choose another"))
-		}
-		seen[kind+value] = key
-	}
-	for i := range c.Ports {
-		p, key := &c.Ports[i], fmt.Sprintf("ports[%d]", i)
-		errs = append(errs, p.validate(key))
-		unique(key+".name", "name ", p.Name)
-		unique(key+".device", "device ", p.Device)
-		unique(key+".twin", "twin ", p.Twin)
-	}
-	return errors.Join(errs...)
-}
-
-func (p *Port) validate(key string) error {
-	if p.Twin == "" {
-		p.Twin = "sl-" + p.Name
-	}
-	if p.MTU == 0 {
-		p.MTU = 1500
-	}
-	switch {
-	case p.Name == "":
-		return bad(key+".name", `""`, "missing", "give the port a name, such as lan")
-	case p.Device == "":
-		return bad(key+".device", `""`, "missing", "give DPDK device arguments (net_af_packet0,iface=eth0) or a PCI address (0000:3b:00.0)")
-	case len(p.Twin) > interfaceNameMax:
-		return bad(key+".twin", p.Twin, "longer than the kernel's 15 characters", "set a shorter one")
-	case p.MTU < 576 || p.MTU > 9600:
-		return bad(key+".mtu", p.MTU, "out of range", "use 576 to 9600")
-	}
-	for i, r := range p.Routes {
-		if !r.To.IsValid() || !r.Via.IsValid() || r.To.Addr().Is4() != r.Via.Is4() {
-			return bad(fmt.Sprintf("%s.routes[%d]", key, i), fmt.Sprintf("to %v via %v", r.To, r.Via),
-				"no route", "write {to: 0.0.0.0/0, via: 10.0.0.254}, both of one family")
-		}
-	}
-	return nil
 }

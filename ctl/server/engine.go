@@ -24,6 +24,10 @@ type Engine interface {
 	// and returns the revision at which it is in force.
 	Change(ctx context.Context, c api.Change) (revision uint64, err error)
 
+	// Reload reads the configuration file again and makes the services those in
+	// it, as one change or not at all.
+	Reload(ctx context.Context) (api.Reload, error)
+
 	// Flows calls emit for every flow that filter lets pass; Limit is the
 	// server's to keep. emit blocks while the client reads slowly, so nothing
 	// must be held meanwhile that others wait for. When emit or ctx reports an

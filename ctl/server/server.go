@@ -97,6 +97,7 @@ func (s *Server) routes(o Options) http.Handler {
 	a := humago.New(mux, config)
 	s.registerReads(a)
 	s.registerWrites(a)
+	s.registerReload(a)
 	s.registerFlows(a)
 	serveOpenAPI(mux, a)
 	if o.Metrics != nil {

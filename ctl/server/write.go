@@ -99,6 +99,20 @@ func (s *Server) registerWrites(a huma.API) {
 		"Packets of its flows are dropped from then on; to let them finish, set its weight to 0 first.", writeErrors...), s.deleteBackend)
 }
 
+func (s *Server) registerReload(a huma.API) {
+	huma.Register(a, operation(a, http.MethodPost, "/v1/reload", "reload", "Read the configuration file again",
+		"Makes the services exactly those of the daemon's configuration file, all or, if anything in the file is wrong, none; as SIGHUP does. "+
+			"The rest of the file takes effect at the next start; the answer names what differs.", writeErrors...),
+		func(ctx context.Context, _ *none) (*tagged[api.Reload], error) {
+			done, err := s.engine.Reload(ctx)
+			if err != nil {
+				return nil, api.NewProblem(err)
+			}
+			done.NeedsRestart = notNil(done.NeedsRestart)
+			return &tagged[api.Reload]{etag(done.Revision), done}, nil
+		})
+}
+
 type written = tagged[api.Revision]
 
 // change hands an edit to the engine.

@@ -38,7 +38,7 @@ var Rules = map[string]Rule{
 
 // TestsMay is what test files may import beyond their folder's rule, with all
 // that lies below.
-var TestsMay = []string{"test/conformance"}
+var TestsMay = []string{"test/conformance", "ctl/server"} // clients are tested against the real server
 
 // goDPDK is the binding that only folders with Rule.C import.
 const goDPDK = "github.com/yerden/go-dpdk"

@@ -28,7 +28,10 @@ type Engine struct {
 	Ends      []api.Verdict
 	Traffic   []api.ServiceCounters
 	FlowList  []api.Flow
-	FlowsFail error // ends every list of flows, after FlowList
+	File      []api.Service // what Reload finds; nil: no list
+	FileError error         // what is wrong with it
+	Restart   []string      // what it says needs a restart
+	FlowsFail error         // ends every list of flows, after FlowList
 
 	FlowsEnded chan error // if set: receives what each list of flows ended with
 
@@ -83,6 +86,17 @@ func (e *Engine) Change(_ context.Context, c api.Change) (uint64, error) {
 	}
 	e.list = next
 	return next.Revision, nil
+}
+
+// Reload makes the services those of File.
+func (e *Engine) Reload(ctx context.Context) (api.Reload, error) {
+	out := api.Reload{Revision: e.Services().Revision, Services: e.File != nil, NeedsRestart: e.Restart}
+	if e.FileError != nil || e.File == nil {
+		return out, e.FileError
+	}
+	var err error
+	out.Revision, err = e.Change(ctx, api.Change{Edit: api.ReplaceServices{Services: e.File}})
+	return out, err
 }
 
 // Flows emits those of FlowList that the filter chooses.

@@ -22,12 +22,14 @@ type Net struct {
 // Route is where the kernel would send a packet.
 type Route struct {
 	Via  []NextHopID // gateways, repeated by weight; empty: on-link
-	Link uint16      // on-link: index of the port + 1; 0: nowhere (blackhole, not our port)
+	Link uint16      // on-link: see Neighbour; 0: nowhere (blackhole, not our port)
 }
 
-// Neighbour names a host on the link of a port.
+// Neighbour names a host on a link. A link is one network of a port, untagged or
+// a VLAN; its number, never 0, serves to compare. What is sent there carries the
+// port and VLAN of the next hop.
 type Neighbour struct {
-	Link uint16 // index of the port + 1
+	Link uint16
 	Addr netip.Addr
 }
 

@@ -27,6 +27,7 @@ type counters struct {
 // TwinCounters is what has passed a twin since it was opened, in frames.
 type TwinCounters struct {
 	Port       int    // index of the port
+	VLAN       uint16 // 0: untagged
 	Name       string // of the interface
 	ToKernel   uint64 // written to the twin
 	FromKernel uint64 // read from the twin and given to a worker
@@ -37,7 +38,7 @@ type TwinCounters struct {
 }
 
 func (t *twin) counters() TwinCounters {
-	c := TwinCounters{Port: t.port, Name: t.name, Lost: map[string]uint64{},
+	c := TwinCounters{Port: int(t.port), VLAN: t.vlan, Name: t.name, Lost: map[string]uint64{},
 		ToKernel: t.count.toKernel.Load(), FromKernel: t.count.fromKernel.Load()}
 	for i, name := range lossNames {
 		c.Lost[name] = t.count.lost[i].Load()
@@ -48,7 +49,7 @@ func (t *twin) counters() TwinCounters {
 // Counters is what the kernel path counts.
 type Counters struct {
 	Twins  []TwinCounters
-	NoTwin uint64 // frames from workers for a port that has no twin
+	NoTwin uint64 // frames from workers for a port or a VLAN that has no twin
 
 	ResolveDropped uint64 // requests of Resolve beyond what is asked of the kernel
 }

@@ -18,13 +18,11 @@ import (
 
 // mirrorPort is what the mirror has to know of a twin and its port.
 type mirrorPort struct {
-	index uint16 // of the port
-	mac   packet.MAC
-	mtu   uint16
+	network
+	link uint16 // what service.Neighbour and service.Route call it: 1 for the first twin
+	mac  packet.MAC
+	mtu  uint16
 }
-
-// link is the port as service.Neighbour and service.Route name it.
-func (p *mirrorPort) link() uint16 { return p.index + 1 }
 
 // mirror keeps the workers' view of the network equal to the kernel's:
 //
@@ -38,9 +36,9 @@ func (p *mirrorPort) link() uint16 { return p.index + 1 }
 // batchTime and a quarter of the time.
 type mirror struct {
 	ports   map[int]*mirrorPort    // by interface
-	byLink  map[uint16]*mirrorPort // by port + 1
-	links   map[uint16]int         // interface by port + 1
-	up      map[uint16]bool        // carrier by port + 1; belongs to the goroutine
+	byLink  map[uint16]*mirrorPort // by link
+	links   map[uint16]int         // interface by link
+	up      map[uint16]bool        // carrier by link; belongs to the goroutine
 	hops    *service.NextHops
 	publish func(*service.Net)
 	log     *slog.Logger
@@ -94,9 +92,10 @@ func newMirror(hops *service.NextHops, publish func(*service.Net), log *slog.Log
 
 // addPort makes the mirror look at an interface. Only before start.
 func (m *mirror) addPort(interfaceIndex int, p *mirrorPort) {
+	p.link = uint16(len(m.ports) + 1)
 	m.ports[interfaceIndex] = p
-	m.byLink[p.link()] = p
-	m.links[p.link()] = interfaceIndex
+	m.byLink[p.link] = p
+	m.links[p.link] = interfaceIndex
 }
 
 // start reads the tables, publishes the first view and follows from then on.

@@ -54,7 +54,7 @@ func (m *mirror) neighbourKey(n *netlink.Neigh) (service.Neighbour, bool) {
 		addr.IsMulticast() {
 		return service.Neighbour{}, false
 	}
-	return service.Neighbour{Link: port.link(), Addr: addr}, true
+	return service.Neighbour{Link: port.link, Addr: addr}, true
 }
 
 func parseNeighbour(n *netlink.Neigh) neighbour {
@@ -97,7 +97,7 @@ func (m *mirror) setHop(key service.Neighbour) {
 	port := m.byLink[key.Link]
 	n := m.neighbours[key]
 	m.hops.Set(id, service.NextHop{
-		Port: port.index, MTU: port.mtu, Src: port.mac, Dst: n.mac, Resolved: n.resolved,
+		Port: port.port, VLAN: port.vlan, MTU: port.mtu, Src: port.mac, Dst: n.mac, Resolved: n.resolved,
 	})
 }
 

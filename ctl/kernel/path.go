@@ -26,18 +26,23 @@ type PortSpec struct {
 	VLAN      uint16 // 802.1Q id; 0: untagged frames, and those tagged with a priority alone
 	MAC       packet.MAC
 	MTU       uint16         // bytes of IP packet
-	TwinName  string         // interface name; empty: "sl-" and Name
-	Device    string         // interface behind a net_af_packet port, to be silenced; empty: none
+	TwinName  string         // interface name; empty: "sl-" and Name, and for a VLAN a dot and its id
+	Device    string         // interface behind a net_af_packet port, to be silenced; empty: none; of VLANs: ignored
 	Addresses []netip.Prefix // of the twin, with the host part
 	Routes    []RouteSpec    // out of the twin
 }
 
 func (s *PortSpec) twinName() string {
-	if s.TwinName == "" {
-		return "sl-" + s.Name
+	switch {
+	case s.TwinName != "":
+		return s.TwinName
+	case s.VLAN != 0:
+		return fmt.Sprintf("sl-%s.%d", s.Name, s.VLAN)
 	}
-	return s.TwinName
+	return "sl-" + s.Name
 }
+
+func (s *PortSpec) network() network { return network{uint16(s.Index), s.VLAN} }
 
 // RouteSpec is a route in the main table; without Via it is on-link.
 type RouteSpec struct {
@@ -87,12 +92,12 @@ func Open(cfg Config, ports []PortSpec, pool packet.Pool, rings []*packet.Kernel
 }
 
 func check(ports []PortSpec, rings []*packet.KernelRings) error {
-	seen := map[int]bool{}
+	seen := map[network]bool{}
 	for _, spec := range ports {
-		if spec.Index < 0 || len(rings) == 0 || spec.Index >= len(rings[0].From) || seen[spec.Index] {
-			return fmt.Errorf("open kernel path: port %s: index %d has no ring of worker 0, or is taken", spec.Name, spec.Index)
+		if spec.Index < 0 || len(rings) == 0 || spec.Index >= len(rings[0].From) || spec.VLAN > maxVLAN || seen[spec.network()] {
+			return fmt.Errorf("open kernel path: port %s: index %d has no ring of worker 0, or VLAN %d is none, or taken", spec.Name, spec.Index, spec.VLAN)
 		}
-		seen[spec.Index] = true
+		seen[spec.network()] = true
 	}
 	return nil
 }
@@ -107,7 +112,7 @@ func (p *Path) openPorts(cfg Config, ports []PortSpec) error {
 			return err
 		}
 		p.twins = append(p.twins, t)
-		p.mirror.addPort(t.index, &mirrorPort{index: uint16(spec.Index), mac: spec.MAC, mtu: spec.MTU})
+		p.mirror.addPort(t.index, &mirrorPort{network: t.network, mac: spec.MAC, mtu: spec.MTU})
 		if spec, err = p.silence(cfg, spec); err != nil {
 			return err
 		}
@@ -118,11 +123,14 @@ func (p *Path) openPorts(cfg Config, ports []PortSpec) error {
 	return nil
 }
 
+// maxVLAN is the greatest id; 4095 is reserved (IEEE 802.1Q table 9-2).
+const maxVLAN = 4094
+
 // silence silences the device behind a port, if any, and returns the port with
 // what it takes over from there.
 func (p *Path) silence(cfg Config, spec PortSpec) (PortSpec, error) {
-	if spec.Device == "" {
-		return spec, nil
+	if spec.Device == "" || spec.VLAN != 0 {
+		return spec, nil // silencing is for the whole device, by its untagged network
 	}
 	saved, err := p.state.silence(spec.Device)
 	if err != nil {
@@ -233,13 +241,20 @@ func home(twins []*twin, present map[*twin][]address, addr netip.Addr) *twin {
 	return best
 }
 
-// LinkChanged gives the twin of a port the carrier of the port.
+// LinkChanged gives the twins of a port the carrier of the port.
 func (p *Path) LinkChanged(port int, up bool) error {
-	t := p.pump.twin(port)
-	if t == nil {
+	var failed []error
+	found := false
+	for _, t := range p.twins {
+		if int(t.port) == port {
+			found = true
+			failed = append(failed, t.setCarrier(up))
+		}
+	}
+	if !found {
 		return fmt.Errorf("set carrier: port %d: it has no twin", port)
 	}
-	return t.setCarrier(up)
+	return errors.Join(failed...)
 }
 
 // Counters reads the counters; it never waits.

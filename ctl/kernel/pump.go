@@ -31,7 +31,8 @@ type pump struct {
 	pool   packet.Pool
 	rings  []*packet.KernelRings // one per worker
 	twins  []*twin
-	byPort []*twin // by index of port; nil: none
+	byName map[network]*twin
+	locks  map[uint16]*sync.Mutex // by port: its twins' readers share a ring with one producer
 	log    *slog.Logger
 	burst  packet.Burst // of the writer
 	noTwin atomic.Uint64
@@ -40,12 +41,11 @@ type pump struct {
 }
 
 func newPump(pool packet.Pool, rings []*packet.KernelRings, twins []*twin, log *slog.Logger) *pump {
-	p := &pump{pool: pool, rings: rings, twins: twins, log: log, stop: make(chan struct{})}
+	p := &pump{pool: pool, rings: rings, twins: twins, log: log, stop: make(chan struct{}),
+		byName: map[network]*twin{}, locks: map[uint16]*sync.Mutex{}}
 	for _, t := range twins {
-		for len(p.byPort) <= t.port {
-			p.byPort = append(p.byPort, nil)
-		}
-		p.byPort[t.port] = t
+		p.byName[t.network] = t
+		p.locks[t.port] = new(sync.Mutex)
 	}
 	return p
 }
@@ -102,11 +102,12 @@ func (p *pump) round() int {
 }
 
 func (p *pump) toKernel(b *packet.Buf) {
-	t := p.twin(int(b.Port))
+	t := p.byName[networkOf(b)]
 	if t == nil {
 		p.noTwin.Add(1)
 		return
 	}
+	untag(b)
 	_, err := t.file.Write(b.Bytes())
 	switch {
 	case err == nil:
@@ -118,22 +119,17 @@ func (p *pump) toKernel(b *packet.Buf) {
 	}
 }
 
-func (p *pump) twin(port int) *twin {
-	if port >= len(p.byPort) {
-		return nil
-	}
-	return p.byPort[port]
-}
-
 // read is the goroutine from one twin to worker 0.
 func (p *pump) read(t *twin) {
 	frame := make([]byte, maxFrame)
+	bare := frame[t.tagLen():]
 	complained := false
 	for !p.stopping() {
-		n, err := t.file.Read(frame)
+		n, err := t.file.Read(bare)
 		switch {
 		case err == nil:
-			p.fromKernel(t, frame[:n])
+			t.tag(frame)
+			p.fromKernel(t, frame[:t.tagLen()+n])
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			return
 		default:
@@ -158,13 +154,20 @@ func (p *pump) fromKernel(t *twin, frame []byte) {
 		return
 	}
 	copy(b.Bytes(), frame)
-	b.Port = uint16(t.port)
-	if !p.rings[0].From[t.port].Push(b) {
+	b.Port = t.port
+	if !p.push(b) {
 		t.count.lost[lossRing].Add(1)
 		p.freeOne(b)
 		return
 	}
 	t.count.fromKernel.Add(1)
+}
+
+func (p *pump) push(b *packet.Buf) bool {
+	lock := p.locks[b.Port]
+	lock.Lock()
+	defer lock.Unlock()
+	return p.rings[0].From[b.Port].Push(b)
 }
 
 // drain frees what nobody will fetch any more.
@@ -186,7 +189,7 @@ func (p *pump) drainRing(ring *packet.Ring) {
 			return
 		}
 		for _, b := range p.burst[:n] {
-			if t := p.twin(int(b.Port)); t != nil {
+			if t := p.byName[networkOf(b)]; t != nil {
 				t.count.lost[lossStopped].Add(1)
 			} else {
 				p.noTwin.Add(1)

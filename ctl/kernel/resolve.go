@@ -84,7 +84,7 @@ func (m *mirror) nextHosts(addr netip.Addr) []service.Neighbour {
 		if !via.IsValid() {
 			via = addr
 		}
-		hosts = append(hosts, service.Neighbour{Link: port.link(), Addr: via})
+		hosts = append(hosts, service.Neighbour{Link: port.link, Addr: via})
 	}
 	return hosts
 }

@@ -121,9 +121,9 @@ func (m *mirror) convert(r *netlink.Route, gateways map[service.Neighbour]bool) 
 		switch {
 		case port == nil:
 		case !p.via.IsValid():
-			return service.Route{Link: port.link()}, true
+			return service.Route{Link: port.link}, true
 		default:
-			key := service.Neighbour{Link: port.link(), Addr: p.via}
+			key := service.Neighbour{Link: port.link, Addr: p.via}
 			gateways[key] = true
 			via = append(via, weighted{m.id(key), p.weight})
 		}

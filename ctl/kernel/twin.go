@@ -12,10 +12,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// twin is the tap that stands for a port in the kernel.
+// network names what a twin stands for: the untagged frames of a port, or those
+// of a VLAN there.
+type network struct {
+	port uint16 // index of the port
+	vlan uint16 // 802.1Q id; 0: untagged
+}
+
+// twin is the tap that stands for a network in the kernel.
 type twin struct {
+	network
 	name  string
-	port  int // index of the port
 	index int // of the interface
 	keep  bool
 	file  *os.File
@@ -23,7 +30,7 @@ type twin struct {
 	count counters
 }
 
-// openTwin makes the tap of a port, or adopts the persistent one of that name,
+// openTwin makes the tap of a network, or adopts the persistent one of that name,
 // and brings it up without addresses. Attaching turns its carrier on, which the
 // routes to come need: the kernel refuses gateways behind a link that is down.
 func openTwin(spec PortSpec, keep bool) (*twin, error) {
@@ -35,7 +42,7 @@ func openTwin(spec PortSpec, keep bool) (*twin, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &twin{name: name, port: spec.Index, keep: keep, file: file, added: map[netip.Prefix]bool{}}
+	t := &twin{name: name, network: spec.network(), keep: keep, file: file, added: map[netip.Prefix]bool{}}
 	if err := t.configure(spec); err != nil {
 		return nil, errors.Join(fmt.Errorf("configure twin: %s: %w", name, err), t.close())
 	}

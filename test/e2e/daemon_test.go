@@ -29,6 +29,7 @@ var ctx = context.Background()
 // setup is how a daemon is started.
 type setup struct {
 	Config map[string]any // by key, as workers.flows; nil value: the key is removed
+	Wrap   []string       // a command that runs the daemon
 	Args   []string
 	Env    []string
 }
@@ -80,7 +81,7 @@ func set(config map[string]any, path []string, value any) {
 
 // sluiced prepares a daemon's command line.
 func (l *lab) sluiced(s setup) *exec.Cmd {
-	args := append([]string{program("sluiced"), "--config", l.config(s.Config)}, s.Args...)
+	args := slices.Concat(s.Wrap, []string{program("sluiced"), "--config", l.config(s.Config)}, s.Args)
 	cmd := l.command("gw", args...)
 	cmd.Env = append(os.Environ(), s.Env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}

@@ -16,23 +16,29 @@ import (
 func TestBackendChangesSpareOtherTransfers(t *testing.T) {
 	l := newLab(t)
 	d := l.start(setup{})
-	var all []<-chan error
+	var all []*download
 	var keys []api.Key
 	for _, mode := range modes {
 		key := d.add(mode, "tcp", "rs1")
 		keys = append(keys, key)
-		all = append(all, l.transfers(12, key, "slow/1m.bin")...)
+		for range 12 {
+			all = append(all, l.download(key))
+		}
 	}
-	eventually(t, "24 transfers run", func() bool { return d.established(netip.AddrPort{}) == 24 })
 	before := d.status().Revision
 	for round := range uint32(10) {
 		for _, key := range keys {
 			d.churn(key, round)
+			for _, one := range all {
+				require.NoError(t, one.some())
+			}
 		}
 	}
 	assert.GreaterOrEqual(t, d.status().Revision-before, uint64(100))
 	assert.Equal(t, 24, d.established(d.backend(keys[0], "rs1")), "all still run: the changes happened under them")
-	l.finish(all)
+	for _, one := range all {
+		require.NoError(t, one.rest())
+	}
 	d.stop()
 }
 
@@ -101,13 +107,13 @@ func TestRemovedBackendsFlowsRestAndLiveAgain(t *testing.T) {
 		})
 		t.Run(mode+" tcp", func(t *testing.T) {
 			key := d.add(mode, "tcp", "rs1")
-			transfer := l.transfer(key, "slow/1m.bin")
-			eventually(t, "the transfer runs", func() bool { return d.established(d.backend(key, "rs1")) == 1 })
+			transfer, rest := l.download(key), make(chan error)
 			gone := d.verdict("backend-gone")
 			d.deleteBackend(key, d.backend(key, "rs1"))
+			go func() { rest <- transfer.rest() }()
 			eventually(t, "packets dropped", func() bool { return d.verdict("backend-gone") > gone })
 			d.putBackend(key, d.backend(key, "rs1"), 1)
-			require.NoError(t, <-transfer)
+			require.NoError(t, <-rest)
 		})
 	}
 	d.stop()

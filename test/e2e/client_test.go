@@ -167,7 +167,7 @@ func (l *lab) dialTCP(key api.Key) (conn *net.TCPConn) {
 		return err
 	})
 	l.t.Cleanup(func() { conn.Close() })
-	_, err := conn.Write([]byte("GET / HTTP/1.0\r\n"))
+	_, err := conn.Write([]byte("GET /1m.bin HTTP/1.0\r\n"))
 	require.NoError(l.t, err)
 	return conn
 }

@@ -17,11 +17,11 @@ import (
 func TestNewLinkAddressOfBackend(t *testing.T) {
 	l := newLab(t)
 	d := l.start(setup{})
-	var all []<-chan error
+	var all []*download
 	for _, mode := range modes {
-		all = append(all, l.transfers(2, d.add(mode, "tcp", "rs1"), "slow/1m.bin")...)
+		key := d.add(mode, "tcp", "rs1")
+		all = append(all, l.download(key), l.download(key))
 	}
-	eventually(t, "4 transfers run", func() bool { return d.established(netip.AddrPort{}) == 4 })
 	l.run("rs1", "sysctl", "-q", "-w", "net.ipv4.conf.eth0.arp_notify=1")
 	l.run("rs1", "ip", "link", "set", "dev", "eth0", "address", "02:00:00:00:77:01")
 	for _, mode := range modes {
@@ -32,7 +32,9 @@ func TestNewLinkAddressOfBackend(t *testing.T) {
 		assert.Equal(t, "rs1", server)
 	}
 	assert.Equal(t, 4, d.established(d.backend(api.Key{Port: 80}, "rs1")), "the change happened under them")
-	l.finish(all)
+	for _, one := range all {
+		require.NoError(t, one.rest())
+	}
 	d.stop()
 }
 

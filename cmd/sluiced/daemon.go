@@ -63,7 +63,7 @@ func run(ctx context.Context, file string, c *config.Config, load loader) error 
 	if err != nil {
 		err = fmt.Errorf("%s: %w", file, err)
 	} else {
-		d.log.Info("ready", "version", version(), "ports", len(c.Ports), "workers", len(c.Workers.Cores),
+		d.log.Info("ready", "version", release(), "ports", len(c.Ports), "workers", len(c.Workers.Cores),
 			"services", len(c.Services), "socket", c.Control.Socket)
 		notify(d.log, sd.SdNotifyReady)
 		err = d.wait(ctx, hup)
@@ -146,7 +146,7 @@ func (d *daemon) publishNet(net *service.Net) {
 
 func (d *daemon) serve() {
 	handler := metrics.Handler(d.engine)
-	d.server = server.New(d.engine, server.Options{Version: version(), Metrics: handler, Log: d.log})
+	d.server = server.New(d.engine, server.Options{Version: release(), Metrics: handler, Log: d.log})
 	d.servers.Go(func() { d.report(d.server.Serve(d.sockets[0])) })
 	if len(d.sockets) > 1 {
 		mux := http.NewServeMux()

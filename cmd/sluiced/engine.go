@@ -76,7 +76,7 @@ func (e *engine) Services() api.ServiceList { return e.builder.Services() }
 // Status is the daemon at a glance.
 func (e *engine) Status() api.Status {
 	s := api.Status{
-		Version: version(), DPDK: dpdk.Version(), PID: os.Getpid(), Started: e.started,
+		Version: release(), DPDK: dpdk.Version(), PID: os.Getpid(), Started: e.started,
 		Revision: e.plane.store.Load().Revision, Workers: len(e.plane.workers),
 		Mbufs: e.plane.pool.Size(), MbufsInUse: e.plane.pool.InUse(), Hugepages: e.plane.eal.HasHugepages(),
 	}

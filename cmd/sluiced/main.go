@@ -53,7 +53,7 @@ func command() *cobra.Command {
 		Args:          cobra.NoArgs,
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Version:       version() + ", DPDK " + dpdk.Version(),
+		Version:       release() + ", DPDK " + dpdk.Version(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			load := func(checks ...func(*config.Config) error) (*config.Config, error) {
 				return config.Load(file, cmd.Flags(), append(checks, checkServices)...)
@@ -92,8 +92,14 @@ func checkCommand() *cobra.Command {
 	}
 }
 
-// version is what the build recorded: a release's tag or a commit.
-func version() string {
+// version is what scripts/build.sh says of the sources (-ldflags -X).
+var version string
+
+// release is what runs: the version, or what Go's own build recorded.
+func release() string {
+	if version != "" {
+		return version
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown"

@@ -22,7 +22,9 @@ func (e *engine) Reload(ctx context.Context) (api.Reload, error) {
 	defer notify(e.log, sd.SdNotifyReady)
 	done, err := e.reload(ctx)
 	if err != nil {
-		e.log.Error("reload: nothing has changed", "file", e.file, "error", err)
+		for line := range strings.SplitSeq(err.Error(), "\n") {
+			e.log.Error("reload refused", "error", line)
+		}
 		return done, err
 	}
 	e.log.Info("reloaded", "file", e.file, "revision", done.Revision, "services", done.Services)

@@ -81,10 +81,12 @@ func decode(data []byte, v *viper.Viper, checks []func(*Config) error) (c *Confi
 	if c.Services, err = services(data); err != nil {
 		wrong = append(wrong, "services: "+err.Error())
 	}
-	undecoded := keysOf(wrong)
+	said := keysOf(wrong)
 	for _, check := range append([]func(*Config) error{(*Config).validate}, checks...) {
 		for _, line := range lines(check(c)) {
-			if !undecoded[keyOf(line)] { // what could not be read would be judged by its zero value
+			// One line a key; and what could not be read would be judged by its zero value.
+			if !said[keyOf(line)] {
+				said[keyOf(line)] = true
 				wrong = append(wrong, line)
 			}
 		}

@@ -41,6 +41,9 @@ func (w *Worker) insert4(s *slot, c flow.Common, svc *service.Service, backend *
 
 // reply4 sets the tuple of replies as they will arrive; dr and tun have none.
 func (w *Worker) reply4(e *flow.Entry4, svc *service.Service, backend *service.Backend) packet.Verdict {
+	if svc.Mode != service.ModeNAT && svc.Mode != service.ModeFullNAT {
+		return packet.Pending // tun: the backend may be of the other family
+	}
 	reply := flow.Tuple4{Addrs: uint64(rawAddress(backend.Addr)), Ports: uint32(hostPort(backend.Port)), Proto: e.Proto}
 	switch svc.Mode {
 	case service.ModeNAT:
@@ -62,8 +65,6 @@ func (w *Worker) reply4(e *flow.Entry4, svc *service.Service, backend *service.B
 			return packet.DropNoLocalPort
 		}
 		reply.Ports = ports
-	default:
-		return packet.Pending
 	}
 	e.RepAddrs, e.RepPorts = reply.Addrs, reply.Ports
 	modes.Prepare4(e)
@@ -88,6 +89,9 @@ func (w *Worker) insert6(s *slot, c flow.Common, svc *service.Service, backend *
 
 // reply6 is reply4 for IPv6.
 func (w *Worker) reply6(e *flow.Entry6, svc *service.Service, backend *service.Backend) packet.Verdict {
+	if svc.Mode != service.ModeNAT && svc.Mode != service.ModeFullNAT {
+		return packet.Pending // tun: the backend may be of the other family
+	}
 	reply := flow.Tuple6{Ports: uint32(hostPort(backend.Port)), Proto: e.Proto}
 	reply.Addrs[0], reply.Addrs[1] = rawAddress6(backend.Addr)
 	switch svc.Mode {
@@ -110,8 +114,6 @@ func (w *Worker) reply6(e *flow.Entry6, svc *service.Service, backend *service.B
 			return packet.DropNoLocalPort
 		}
 		reply.Ports = ports
-	default:
-		return packet.Pending
 	}
 	e.Rep, e.RepPorts = reply.Addrs, reply.Ports
 	modes.Prepare6(e)

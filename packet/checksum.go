@@ -32,7 +32,6 @@ func Sum(b []byte) uint16 {
 		last |= uint64(c) << (8 * i)
 	}
 	sum, carry = bits.Add64(sum, last, carry)
-	sum, carry = bits.Add64(sum, 0, carry)
 	return Fold(sum>>32 + sum&0xffffffff + carry)
 }
 

@@ -81,6 +81,21 @@ func TestAnswerNeedsRoom(t *testing.T) {
 	}
 }
 
+// TestAnswerNoErrors: an ICMP error is never answered with another (RFC 1122).
+func TestAnswerNoErrors(t *testing.T) {
+	sent := datagram()
+	f := frame.ICMPError{Type: 3, Code: 1}.Answer(sent.Back().Bytes()) // about a packet that was sent to the client
+	p := packet.Parsed{}
+	gate := packet.Gate{MAC: packet.MAC(f[0:6]).Raw()}
+	require.Equal(t, packet.Pending, packet.Parse(f, &gate, &p))
+	require.True(t, p.Error)
+	b := packet.NewBuf(2048, 128)
+	b.SetLen(len(f))
+	copy(b.Bytes(), f)
+	assert.False(t, modes.Answer(b, &p, modes.TimeExceeded))
+	assert.Equal(t, f, b.Bytes())
+}
+
 // TestAnswerFragments: the first fragment is answered, later ones are not.
 func TestAnswerFragments(t *testing.T) {
 	for offset, want := range map[uint16]bool{0: true, 1: false, 0x1fff: false} {

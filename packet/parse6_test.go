@@ -176,6 +176,17 @@ func TestParsedError(t *testing.T) {
 	assert.Equal(t, 42, p.Quoted())
 }
 
+// TestParsedFragments: only an offset or more to come make a fragment (RFC 6946).
+func TestParsedFragments(t *testing.T) {
+	udp := []byte{0x9c, 0x41, 0, 53, 0, 8, 0, 0}
+	for field, want := range map[byte]bool{0: false, 6: false, 1: true, 7: true, 8: true} {
+		var p packet.Parsed
+		f := v6("2001:db8::1", "2001:db8::2", 44, append([]byte{17, 0, 0, field, 1, 2, 3, 4}, udp...)...)
+		assert.Equal(t, packet.Pending, packet.Parse(f, &gate, &p))
+		assert.Equal(t, want, p.Fragment, field)
+	}
+}
+
 // TestParsedTag: offsets count from the frame's start, tag included.
 func TestParsedTag(t *testing.T) {
 	var p packet.Parsed

@@ -61,6 +61,16 @@ func TestRingRefills(t *testing.T) {
 	assert.Zero(t, ring.Pop(&burst, 8))
 }
 
+// TestRingPopsABurst: no more than a burst holds, whatever the limit.
+func TestRingPopsABurst(t *testing.T) {
+	ring := packet.NewRing(128)
+	for ring.Push(packet.NewBuf(0, 0)) {
+	}
+	var burst packet.Burst
+	assert.Equal(t, packet.BurstSize, ring.Pop(&burst, 128))
+	assert.Equal(t, 128-packet.BurstSize, ring.Len())
+}
+
 // TestRingTwoThreads passes numbered frames through a small ring: in order, none
 // lost, none twice, contents visible.
 func TestRingTwoThreads(t *testing.T) {

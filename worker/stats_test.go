@@ -39,6 +39,7 @@ func TestPublishUnderLoad(t *testing.T) {
 	s := r.Stats()
 	assert.Positive(t, s.Received.Load())
 	assert.Equal(t, r.snap.Revision, s.Revision())
+	assert.LessOrEqual(t, len(r.dirty)+len(r.round.left), 2*backends, "each at most once in a list")
 	for id := service.BackendID(1); id <= backends; id++ {
 		assert.Positive(t, s.Backend(id).Flows, "backend %d", id)
 	}

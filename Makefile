@@ -5,7 +5,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo demo-stop test test-vm lint fuzz clean
+.PHONY: help setup build demo demo-stop test test-vm test-image lint fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,11 @@ test-vm: ## sluiced in a virtual machine, on a PCI card with two queues (minutes
 	@scripts/setup.sh --root "make test-vm"
 	@scripts/build.sh
 	@scripts/vm.sh
+
+test-image: ## replay the Dockerfile in a plain Debian tree and forward traffic with the result (minutes)
+	@scripts/setup.sh --root "make test-image"
+	@scripts/build.sh
+	@scripts/image.sh
 
 lint: ## gofmt, go vet, staticcheck, shellcheck
 	@scripts/lint.sh

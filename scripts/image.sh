@@ -44,7 +44,7 @@ bootstrap() { # tree
 
 # enter runs a command in the tree of the present stage.
 enter() {
-	local variables=(PATH=/usr/local/go/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root) name
+	local variables=(PATH=/usr/local/go/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp GOPATH=/go) name
 	for name in "${!ENVIRONMENT[@]}"; do variables+=("$name=${ENVIRONMENT[$name]}"); done
 	for name in GOPROXY GOFLAGS GONOSUMDB http_proxy https_proxy; do
 		[[ -z ${!name:-} ]] || variables+=("$name=${!name}")
@@ -67,9 +67,9 @@ step_FROM() { # image AS stage
 share_go() {
 	local cache
 	cache=$(go env GOMODCACHE)
-	mkdir -p "$TREE/usr/local/go" "$TREE/root/go/pkg/mod" "$cache"
+	mkdir -p "$TREE/usr/local/go" "$TREE/go/pkg/mod" "$cache"
 	mount --bind "$(go env GOROOT)" "$TREE/usr/local/go"
-	mount --bind "$cache" "$TREE/root/go/pkg/mod"
+	mount --bind "$cache" "$TREE/go/pkg/mod"
 }
 
 step_RUN() { enter sh -ec "cd $DIR && $*" </dev/null >"$TREES/run.log" 2>&1 || die "Dockerfile: RUN $*: $(tail -n 20 "$TREES/run.log")"; }

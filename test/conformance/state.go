@@ -52,7 +52,7 @@ func stateCases() []Case {
 			segment{frame.RST | frame.ACK, true, flow.StateClose}),
 		anew("TIME_WAIT", frame.FIN),
 		anewAfterRST(),
-		backendsSYN(),
+		backendsSYN(), lateBesideSYN(),
 		timeWaitKeepsData(),
 	}
 }
@@ -133,6 +133,22 @@ func backendsSYN() Case {
 			{In: atBackends(syn), Out: atClients(replied(syn)), States: []flow.State{flow.StateSynSent}},
 		},
 		Verdicts: Verdicts{packet.Forwarded: 3},
+	}
+}
+
+// lateBesideSYN: a late reply arrives in one burst with the SYN that replaces
+// its flow, whose entry the new flow takes: it must not be translated as that one's.
+func lateBesideSYN() Case {
+	in, rst := request(frame.TCP), with(reply(frame.TCP, 2, Local1), flags(frame.RST))
+	late := with(rst, flags(frame.ACK), func(p *frame.Packet) { p.DstMAC = world.PortMAC(world.Clients) })
+	return Case{
+		Name: "late reply beside the SYN that replaces its flow", Services: services(fullnat(frame.TCP, rip1, rip2)),
+		Steps: []Step{
+			{In: atClients(in), Out: atBackends(viaFullNAT(in, 2, Local1))},
+			{In: atBackends(rst), Out: atClients(replied(rst)), States: []flow.State{flow.StateClose}},
+			{In: atClients(late, in), Out: atBackends(viaFullNAT(in, 1, Local2)), States: []flow.State{flow.StateSynReceived}},
+		},
+		Verdicts: Verdicts{packet.Forwarded: 3, packet.DropNoFlow: 1},
 	}
 }
 

@@ -94,15 +94,31 @@ func (t *twin) addAddress(p netip.Prefix) error {
 		return fmt.Errorf("add address: %s to %s: %w", p, t.name, err)
 	}
 	t.added[p] = true
+	t.news.announce(t, p.Addr())
 	return nil
 }
 
 func (t *twin) removeAddress(p netip.Prefix) error {
+	t.news.forget(t, p.Addr())
 	err := rawSend(unix.RTM_DELADDR, 0, addressMessage(t.index, p))
 	if err != nil && !errors.Is(err, unix.EADDRNOTAVAIL) {
 		return fmt.Errorf("remove address: %s from %s: %w", p, t.name, err)
 	}
 	delete(t.added, p)
+	return nil
+}
+
+// announceAll announces all our addresses on the twin.
+func (t *twin) announceAll() error {
+	list, err := addressesOf(t.index)
+	if err != nil {
+		return err
+	}
+	for _, a := range list {
+		if a.own || t.added[a.prefix] {
+			t.news.announce(t, a.prefix.Addr())
+		}
+	}
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"sync"
 
 	"github.com/sluice-lb/sluice/packet"
@@ -57,6 +58,7 @@ type Path struct {
 	pump   *pump
 	mirror *mirror
 	state  *state
+	news   *announcer
 
 	mu    sync.Mutex // guards the addresses of the twins
 	fixed map[*twin]map[netip.Prefix]bool
@@ -79,7 +81,7 @@ func Open(cfg Config, ports []PortSpec, pool packet.Pool, rings []*packet.Kernel
 	if err := Recover(cfg.StateFile, log); err != nil {
 		return nil, err
 	}
-	p := &Path{log: log, state: &state{path: cfg.StateFile, log: log}, fixed: map[*twin]map[netip.Prefix]bool{}}
+	p := &Path{log: log, state: &state{path: cfg.StateFile, log: log}, news: newAnnouncer(), fixed: map[*twin]map[netip.Prefix]bool{}}
 	var err error
 	if p.mirror, err = newMirror(hops, publish, log); err != nil {
 		return nil, err
@@ -107,7 +109,7 @@ func (p *Path) openPorts(cfg Config, ports []PortSpec) error {
 		return err
 	}
 	for _, spec := range ports {
-		t, err := openTwin(spec, cfg.Keep && spec.Device == "")
+		t, err := openTwin(spec, cfg.Keep && spec.Device == "", p.news)
 		if err != nil {
 			return err
 		}
@@ -158,13 +160,25 @@ func (p *Path) equip(t *twin, spec PortSpec) error {
 	return t.setRoutes(spec.Routes)
 }
 
-// Start publishes the first view of the network and lets packets flow.
+// Start publishes the first view of the network, lets packets flow, and tells
+// the hosts around us which addresses we have: another gateway may have had them.
 func (p *Path) Start() error {
 	if err := p.mirror.start(); err != nil {
 		return fmt.Errorf("mirror the kernel's tables: %w", err)
 	}
 	p.pump.start()
-	return nil
+	p.news.start(p.pump.originate)
+	return p.announce(p.twins)
+}
+
+func (p *Path) announce(twins []*twin) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var failed []error
+	for _, t := range twins {
+		failed = append(failed, t.announceAll())
+	}
+	return errors.Join(failed...)
 }
 
 // Resolve makes the kernel look for the host through which addr is reached, for
@@ -241,18 +255,19 @@ func home(twins []*twin, present map[*twin][]address, addr netip.Addr) *twin {
 	return best
 }
 
-// LinkChanged gives the twins of a port the carrier of the port.
+// LinkChanged gives the twins of a port the carrier of the port, and with one
+// announces their addresses.
 func (p *Path) LinkChanged(port int, up bool) error {
 	var failed []error
-	found := false
-	for _, t := range p.twins {
-		if int(t.port) == port {
-			found = true
-			failed = append(failed, t.setCarrier(up))
-		}
-	}
-	if !found {
+	twins := slices.DeleteFunc(slices.Clone(p.twins), func(t *twin) bool { return int(t.port) != port })
+	if len(twins) == 0 {
 		return fmt.Errorf("set carrier: port %d: it has no twin", port)
+	}
+	for _, t := range twins {
+		failed = append(failed, t.setCarrier(up))
+	}
+	if up {
+		failed = append(failed, p.announce(twins))
 	}
 	return errors.Join(failed...)
 }
@@ -276,6 +291,7 @@ func (p *Path) Close() error {
 }
 
 func (p *Path) close() error {
+	p.news.close()
 	err := errors.Join(p.mirror.close(), p.pump.close())
 	p.mu.Lock()
 	defer p.mu.Unlock()

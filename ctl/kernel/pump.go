@@ -163,6 +163,13 @@ func (p *pump) fromKernel(t *twin, frame []byte) {
 	t.count.fromKernel.Add(1)
 }
 
+// originate sends a frame out of a twin as if the kernel had.
+func (p *pump) originate(t *twin, frame []byte) {
+	whole := append(make([]byte, t.tagLen()), frame...)
+	t.tag(whole)
+	p.fromKernel(t, whole)
+}
+
 func (p *pump) push(b *packet.Buf) bool {
 	lock := p.locks[b.Port]
 	lock.Lock()

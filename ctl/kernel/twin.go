@@ -10,6 +10,8 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/sluice-lb/sluice/packet"
 )
 
 // network names what a twin stands for: the untagged frames of a port, or those
@@ -23,17 +25,19 @@ type network struct {
 type twin struct {
 	network
 	name  string
+	mac   packet.MAC
 	index int // of the interface
 	keep  bool
 	file  *os.File
 	added map[netip.Prefix]bool // addresses that we put there; guarded by Path.mu
+	news  *announcer
 	count counters
 }
 
 // openTwin makes the tap of a network, or adopts the persistent one of that name,
 // and brings it up without addresses. Attaching turns its carrier on, which the
 // routes to come need: the kernel refuses gateways behind a link that is down.
-func openTwin(spec PortSpec, keep bool) (*twin, error) {
+func openTwin(spec PortSpec, keep bool, news *announcer) (*twin, error) {
 	name := spec.twinName()
 	if err := checkName(name); err != nil {
 		return nil, err
@@ -42,7 +46,7 @@ func openTwin(spec PortSpec, keep bool) (*twin, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &twin{name: name, network: spec.network(), keep: keep, file: file, added: map[netip.Prefix]bool{}}
+	t := &twin{name: name, network: spec.network(), mac: spec.MAC, keep: keep, file: file, added: map[netip.Prefix]bool{}, news: news}
 	if err := t.configure(spec); err != nil {
 		return nil, errors.Join(fmt.Errorf("configure twin: %s: %w", name, err), t.close())
 	}

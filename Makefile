@@ -29,7 +29,7 @@ test-vm: ## sluiced in a virtual machine, on a PCI card with two queues (minutes
 	@scripts/vm.sh
 
 test-image: ## replay the Dockerfile in a plain Debian tree and forward traffic with the result (minutes)
-	@scripts/setup.sh --root "make test-image"
+	@scripts/setup.sh --root "make test-image" debootstrap
 	@scripts/build.sh
 	@scripts/image.sh
 

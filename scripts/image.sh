@@ -106,8 +106,10 @@ replay() {
 		say "${STAGE:+$STAGE: }$line"
 		case $word in
 		RUN | ENTRYPOINT | CMD) "step_$word" "$rest" ;;
-		# shellcheck disable=SC2086 # words, as Docker splits them
-		*) "step_$word" $rest ;;
+		*)
+			# shellcheck disable=SC2086 # words, as Docker splits them
+			"step_$word" $rest
+			;;
 		esac
 	done < <(sed -e '/^#/d' -e '/^$/d' "$ROOT/Dockerfile" | sed -e ':a' -e '/\\$/{N;s/\\\n */ /;ba' -e '}')
 }
@@ -143,7 +145,6 @@ forward() {
 }
 
 need_root "make test-image"
-command -v debootstrap >/dev/null || die "debootstrap: missing: type: apt-get install debootstrap"
 trap cleanup EXIT
 trap 'exit 130' INT TERM
 replay

@@ -130,7 +130,11 @@ go_toolchain() {
 	say "Go: $have"
 }
 
-[[ ${1:-} == --root ]] && need_root "${2:-make setup}"
+if [[ ${1:-} == --root ]]; then
+	need_root "${2:-make setup}"
+	shift 2
+fi
+PACKAGES+=("$@") # what only some targets need
 debian_packages
 go_toolchain
 pkg-config --exists libdpdk || die "DPDK: pkg-config does not find libdpdk: type: apt-get install --reinstall libdpdk-dev"

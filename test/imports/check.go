@@ -31,7 +31,7 @@ func Violations(module string, packages []Package) []string {
 		}
 		c := checker{module, folder, under, rule}
 		found = append(found, c.check(p.Imports, nil)...)
-		found = append(found, c.check(slices.Concat(p.TestImports, p.XTestImports), TestsMay)...)
+		found = append(found, c.check(slices.Concat(p.TestImports, p.XTestImports), slices.Concat(testsMay, rule.Tests))...)
 		if len(p.CgoFiles) > 0 && !rule.C {
 			found = append(found, fmt.Sprintf("%s: %s: uses cgo: only package dpdk does", folder, p.CgoFiles[0]))
 		}

@@ -81,7 +81,9 @@ func TestViolationsAreFound(t *testing.T) {
 	daemon := Package{ImportPath: m + "/cmd/sluiced", Doc: "Command.", Imports: []string{m + "/dpdk", m + "/worker"}}
 	driver := Package{ImportPath: m + "/dpdk", Doc: "Package dpdk.", CgoFiles: []string{"port.go"},
 		Imports: []string{"C", goDPDK + "/eal", m + "/packet"}}
-	require.Empty(t, Violations(m, []Package{good, below, daemon, driver}))
+	client := Package{ImportPath: m + "/ctl/client", Doc: "Package client.",
+		Imports: []string{m + "/ctl/api"}, TestImports: []string{m + "/ctl/server/servertest"}}
+	require.Empty(t, Violations(m, []Package{good, below, daemon, driver, client}))
 
 	for name, c := range map[string]struct {
 		change func(*Package)
@@ -91,6 +93,7 @@ func TestViolationsAreFound(t *testing.T) {
 		"by its tests":  {func(p *Package) { p.TestImports = []string{m + "/dpdk"} }, "flow: imports " + m + "/dpdk"},
 		"from outside":  {func(p *Package) { p.XTestImports = []string{m + "/sched"} }, "flow: imports " + m + "/sched"},
 		"test help":     {func(p *Package) { p.Imports = []string{m + "/test/conformance"} }, "flow: imports " + m + "/test/conformance"},
+		"real server":   {func(p *Package) { p.TestImports = []string{m + "/ctl/server"} }, "flow: imports " + m + "/ctl/server"},
 		"C":             {func(p *Package) { p.Imports = []string{"C"} }, "flow: imports C"},
 		"binding":       {func(p *Package) { p.Imports = []string{goDPDK + "/eal"} }, "flow: imports " + goDPDK},
 		"cgo file":      {func(p *Package) { p.CgoFiles = []string{"x.go"} }, "flow: x.go: uses cgo"},

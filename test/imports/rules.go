@@ -6,6 +6,7 @@ type Rule struct {
 	Own    []string // folders of this module; a folder and those below it always may
 	AnyOwn bool     // every folder of this module
 	C      bool     // import "C" and go-dpdk
+	Tests  []string // what its test files may import besides, with all that lies below
 }
 
 // Rules are the architecture (docs/architecture.md, folders and imports). A
@@ -21,14 +22,14 @@ var Rules = map[string]Rule{
 
 	"ctl/api":     {},
 	"ctl/config":  {Own: []string{"ctl/api"}},
-	"ctl/client":  {Own: []string{"ctl/api"}},
+	"ctl/client":  {Own: []string{"ctl/api"}, Tests: realServer},
 	"ctl/server":  {Own: []string{"ctl/api"}},
 	"ctl/metrics": {Own: []string{"ctl/api"}},
 	"ctl/build":   {Own: []string{"ctl/api", "service", "sched"}},
 	"ctl/kernel":  {Own: []string{"packet", "service"}},
 
 	"cmd/sluiced":   {AnyOwn: true},
-	"cmd/sluicectl": {Own: []string{"ctl/client", "ctl/api"}},
+	"cmd/sluicectl": {Own: []string{"ctl/client", "ctl/api"}, Tests: realServer},
 
 	"test/imports":     {},
 	"test/echo":        {},
@@ -36,9 +37,11 @@ var Rules = map[string]Rule{
 	"test/e2e":         {Own: []string{"ctl/client", "ctl/api"}},
 }
 
-// TestsMay is what test files may import beyond their folder's rule, with all
-// that lies below.
-var TestsMay = []string{"test/conformance", "ctl/server"} // clients are tested against the real server
+// realServer: clients are tested against the real server, not an imitation.
+var realServer = []string{"ctl/server"}
+
+// testsMay is what test files of every folder may import, with all that lies below.
+var testsMay = []string{"test/conformance"}
 
 // goDPDK is the binding that only folders with Rule.C import.
 const goDPDK = "github.com/yerden/go-dpdk"

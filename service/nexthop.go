@@ -21,9 +21,10 @@ type NextHop struct {
 
 // NextHops is the array of next hops that flows refer to by id. It is shared by
 // all snapshots and changes in place, so that a neighbour that moves rebuilds
-// nothing. An id means the same (port, VLAN, address) for good; what changes
-// under it (Dst, and rarely Src and MTU) fits a word each, so a reader never
-// sees half a change and nobody locks.
+// nothing. An id means the same (port, VLAN, address) as long as anybody holds a
+// Net that has it; what changes under it (Dst, and rarely Src and MTU) fits a
+// word each, so a reader never sees half a change and nobody locks. So an id is
+// good only together with the Net that it came from, as flows keep it.
 //
 // Control plane: writes. Workers: read.
 type NextHops struct {

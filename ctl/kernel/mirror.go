@@ -57,11 +57,10 @@ type mirror struct {
 	wanted     map[service.Neighbour]bool // to be kept resolved
 	managed    map[service.Neighbour]bool // that we asked the kernel to manage
 	neighbours map[service.Neighbour]neighbour
-	ids        map[service.Neighbour]service.NextHopID
+	ids        *hopIDs
 	epoch      uint32
 	stale      bool // read everything again
 	changed    bool // publish a new view
-	exhausted  bool
 	noManaged  bool // the kernel does not know NTF_EXT_MANAGED
 	limit      limiter
 }
@@ -84,7 +83,7 @@ func newMirror(hops *service.NextHops, publish func(*service.Net), log *slog.Log
 		ports: map[int]*mirrorPort{}, byLink: map[uint16]*mirrorPort{}, links: map[uint16]int{}, up: map[uint16]bool{},
 		hops: hops, publish: publish, log: log, notify: notify,
 		asks: make(chan netip.Addr, 256), kick: make(chan struct{}, 1), stop: make(chan struct{}),
-		neighbours: map[service.Neighbour]neighbour{}, ids: map[service.Neighbour]service.NextHopID{},
+		neighbours: map[service.Neighbour]neighbour{}, ids: newHopIDs(log),
 		managed: map[service.Neighbour]bool{},
 		epoch:   1,
 	}, nil
@@ -234,10 +233,11 @@ func (m *mirror) publishChange() {
 	}
 	hosts := map[service.Neighbour]service.NextHopID{}
 	for key := range m.neighbours {
-		if id := m.ids[key]; id != 0 {
+		if id := m.ids.of(key); id != 0 {
 			hosts[key] = id
 		}
 	}
-	// The routes are never changed in place: sync replaces the whole map.
-	m.publish(service.NewNet(m.epoch, m.hops, m.routes, hosts))
+	net := service.NewNet(m.epoch, m.hops, m.liveRoutes(), hosts)
+	m.ids.publish(net, func(key service.Neighbour) bool { return hosts[key] != 0 || m.gateways[key] })
+	m.publish(net)
 }

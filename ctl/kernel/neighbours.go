@@ -70,27 +70,9 @@ func parseNeighbour(n *netlink.Neigh) neighbour {
 	return out
 }
 
-// id is the next-hop id of a host on a link, allocated when first asked for and
-// never given to another while the process lives. 0 when all are taken.
-func (m *mirror) id(key service.Neighbour) service.NextHopID {
-	if id := m.ids[key]; id != 0 {
-		return id
-	}
-	if len(m.ids) >= service.MaxNextHops-1 {
-		if !m.exhausted {
-			m.log.Error("next-hop ids are used up: hosts seen from now on are not forwarded to: restart", "ids", len(m.ids))
-			m.exhausted = true
-		}
-		return 0
-	}
-	id := service.NextHopID(len(m.ids) + 1)
-	m.ids[key] = id
-	return id
-}
-
 // setHop writes what is known of a host into its slot, if it has one.
 func (m *mirror) setHop(key service.Neighbour) {
-	id := m.ids[key]
+	id := m.ids.of(key)
 	if id == 0 {
 		return
 	}
@@ -102,21 +84,22 @@ func (m *mirror) setHop(key service.Neighbour) {
 }
 
 // learn takes over one neighbour. The view of the network changes only when a
-// host comes or goes; one that merely moves to another MAC changes its slot.
+// host comes or goes, or a gateway answers or no more; one that merely moves to
+// another MAC changes its slot.
 func (m *mirror) learn(key service.Neighbour, n neighbour) {
-	_, known := m.neighbours[key]
+	old, known := m.neighbours[key]
 	m.neighbours[key] = n
-	had := m.ids[key] != 0
+	had := m.ids.of(key) != 0
 	if n.resolved {
-		m.id(key)
+		m.ids.allocate(key)
 	}
 	m.setHop(key)
-	m.changed = m.changed || m.ids[key] != 0 && !(known && had)
+	m.changed = m.changed || m.ids.of(key) != 0 && !(known && had) || m.gateways[key] && old.resolved != n.resolved
 }
 
 // forget drops a neighbour that the kernel has dropped.
 func (m *mirror) forget(key service.Neighbour) {
 	delete(m.neighbours, key)
 	m.setHop(key)
-	m.changed = m.changed || m.ids[key] != 0
+	m.changed = m.changed || m.ids.of(key) != 0
 }

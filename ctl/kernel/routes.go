@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"slices"
@@ -125,10 +126,36 @@ func (m *mirror) convert(r *netlink.Route, gateways map[service.Neighbour]bool) 
 		default:
 			key := service.Neighbour{Link: port.link, Addr: p.via}
 			gateways[key] = true
-			via = append(via, weighted{m.id(key), p.weight})
+			via = append(via, weighted{m.ids.allocate(key), p.weight})
 		}
 	}
 	return service.Route{Via: repeat(via)}, len(alive) > 0
+}
+
+// liveRoutes are the routes with the gateways that answer alone, where any does:
+// flows leave one that does not, without waiting for the route to change.
+func (m *mirror) liveRoutes() map[netip.Prefix]service.Route {
+	silent := map[service.NextHopID]bool{}
+	for key := range m.gateways {
+		if !m.neighbours[key].resolved {
+			silent[m.ids.of(key)] = true
+		}
+	}
+	if len(silent) == 0 {
+		return m.routes // never changed in place: sync replaces it
+	}
+	live := maps.Clone(m.routes)
+	for prefix, route := range m.routes {
+		if via := answering(route.Via, silent); len(via) < len(route.Via) && len(via) > 0 {
+			live[prefix] = service.Route{Via: via}
+		}
+	}
+	return live
+}
+
+// answering leaves the silent ones out of a copy.
+func answering(list []service.NextHopID, silent map[service.NextHopID]bool) []service.NextHopID {
+	return slices.DeleteFunc(slices.Clone(list), func(id service.NextHopID) bool { return silent[id] })
 }
 
 // dead says whether the kernel would not use the path. Those over a twin without

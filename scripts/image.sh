@@ -122,9 +122,10 @@ forward() {
 	lab_up one-arm $$
 	lab_config | sed "s#$LAB_DIR/#/run/sluice/#" >"$config"
 	say "the image's sluiced, as user $AS, forwards in lab $LAB_ID"
-	ip netns exec "$(lab_ns gw)" env -i XDG_RUNTIME_DIR="${ENVIRONMENT[XDG_RUNTIME_DIR]}" \
-		setpriv --bounding-set=-all,+net_admin,+net_raw,+ipc_lock \
-		chroot --userspec="$AS:$AS" "$TREE" "${COMMAND[0]}" --config /etc/sluice/lab.yaml >"$TREES/sluiced.log" 2>&1 &
+	ip netns exec "$(lab_ns gw)" env XDG_RUNTIME_DIR="${ENVIRONMENT[XDG_RUNTIME_DIR]}" \
+		chroot "$TREE" setpriv --reuid="$AS" --regid="$AS" --init-groups \
+		--bounding-set=-all,+net_admin,+net_raw,+ipc_lock \
+		"${COMMAND[0]}" --config /etc/sluice/lab.yaml >"$TREES/sluiced.log" 2>&1 &
 	local daemon=$! i vip got=0
 	vip=$(lab_addr vip-fullnat)
 	for ((i = 0; i < 100; i++)); do

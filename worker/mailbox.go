@@ -36,16 +36,17 @@ type mailbox struct {
 	next    flow.Index // where to go on; 0: that was all
 }
 
-// serveMail answers the question that waits, if one does.
-func (w *Worker) serveMail() {
+// serveMail answers the question that waits, if one does; it returns how many.
+func (w *Worker) serveMail() int {
 	m := &w.mail
 	asked := m.asked.Load()
 	if asked == m.answered.Load() {
-		return
+		return 0
 	}
 	m.n = 0
 	m.next = w.table.Scan(m.from, batch, w.onScan)
 	m.answered.Store(asked)
+	return 1
 }
 
 // copyFlow is serveMail's visitor.

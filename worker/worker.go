@@ -127,7 +127,7 @@ func (w *Worker) Run(stop *atomic.Bool) {
 }
 
 // Poll is one round: a burst from every port, then a slice of everything else.
-// It returns how many frames it moved.
+// It returns how many frames it moved and questions it answered.
 func (w *Worker) Poll() int {
 	now := time.Since(w.started)
 	w.snap = w.cfg.Store.Enter(w.id)
@@ -140,7 +140,7 @@ func (w *Worker) Poll() int {
 	}
 	moved += w.takeOver()
 	w.expire()
-	w.serveMail()
+	moved += w.serveMail() // who lists a table should not wait for a sleeper
 	w.publish(now)
 	w.stats.polls++
 	if moved > 0 {

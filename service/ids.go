@@ -63,7 +63,7 @@ type Backend struct {
 	Present bool // false: removed, kept because flows may still name it
 
 	// Local is the source of the outer header towards the backend, of its family;
-	// valid iff the service's mode is tun.
+	// valid iff the service's mode is tun, or was while the backend was there.
 	Local netip.Addr
 }
 
@@ -73,7 +73,9 @@ type Service struct {
 	Key      Key
 	Mode     Mode
 	Present  bool         // false: removed, kept because flows may still name it
-	Locals   []netip.Addr // fullnat: local addresses (LIP)
+	Locals   []netip.Addr // fullnat and tun: local addresses (LIP)
+	Former   []netip.Addr // fullnat: local addresses of before, that flows still use
+	WasNAT   bool         // flows from when the mode was nat go on
 	Sched    string
 	Plan     Picker      // chooses among the backends; nil when there are none
 	Backends []BackendID // newest first, the order IPVS considers them in

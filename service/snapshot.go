@@ -14,7 +14,7 @@ type Snapshot struct {
 	Services Vec[Service] // by ID
 	Backends Vec[Backend] // by BackendID
 	Net      *Net
-	HasNAT   bool // there is a service of mode nat: replies may come for any address
+	HasNAT   bool // there is a service of mode nat, or flows of one: replies may come for any address
 
 	keys  *index[Key, ID]          // services present, by what is on the wire
 	roles *index[netip.Addr, Role] // addresses that are ours
@@ -60,7 +60,10 @@ func (s *Snapshot) WithServices(services Vec[Service], backends Vec[Backend]) *S
 		}
 		next.keys.put(svc.Key, svc.ID)
 		next.addRole(svc.Key.Addr, RoleVIP)
-		next.HasNAT = next.HasNAT || svc.Mode == ModeNAT
+		next.HasNAT = next.HasNAT || svc.Mode == ModeNAT || svc.WasNAT
+		for _, local := range svc.Former {
+			next.addRole(local, RoleLocal)
+		}
 		if svc.Mode != ModeFullNAT {
 			continue // tun's local addresses stay the kernel's
 		}

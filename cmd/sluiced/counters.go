@@ -1,6 +1,9 @@
 package main
 
 import (
+	"context"
+	"net/netip"
+
 	"github.com/sluice-lb/sluice/ctl/api"
 	"github.com/sluice-lb/sluice/service"
 	"github.com/sluice-lb/sluice/worker"
@@ -75,6 +78,21 @@ func (u usage) Revision() uint64 {
 func (u usage) Flows(id service.BackendID) uint64 {
 	l := u.rawLoad(id)
 	return l.Active + l.Inactive
+}
+
+// Scan looks through the flows of all workers.
+func (u usage) Scan(ctx context.Context, visit func(service.ID, service.Mode, netip.Addr)) error {
+	for _, w := range u.plane.workers {
+		err := w.Flows(ctx, func(r *worker.Record) error {
+			ends := u.ends(r)
+			visit(ends.Service, ends.Mode, ends.local.Addr())
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Freed remembers what an id has counted so far: it is not the next one's.

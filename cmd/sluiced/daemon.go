@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -268,6 +269,9 @@ type noFlows struct{}
 func (noFlows) Revision() uint64               { return 0 }
 func (noFlows) Flows(service.BackendID) uint64 { return 0 }
 func (noFlows) Freed(service.BackendID)        {}
+func (noFlows) Scan(context.Context, func(service.ID, service.Mode, netip.Addr)) error {
+	return nil
+}
 
 // reason is an error without the path or address that its text begins with.
 func reason(err error) error {

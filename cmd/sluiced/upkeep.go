@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"net/netip"
 	"time"
 )
@@ -8,12 +9,16 @@ import (
 const (
 	resolveEvery = 5 * time.Millisecond // how long a packet's next hop waits to be asked for
 	lookEvery    = time.Second
+	retireEvery  = 2 * time.Second
 )
 
 // startUpkeep looks after what changes without being asked for.
 func (e *engine) startUpkeep() {
 	e.upkeep.Go(func() { e.every(resolveEvery, e.resolveWanted) })
 	e.upkeep.Go(func() { e.every(lookEvery, e.look()) })
+	ctx, cancel := context.WithCancel(context.Background())
+	e.upkeep.Go(func() { e.every(retireEvery, func() { e.retire(ctx) }) })
+	e.upkeep.Go(func() { <-e.done; cancel() })
 }
 
 // stopUpkeep ends that.
@@ -68,6 +73,19 @@ func (e *engine) look() func() {
 			}
 			last[i] = now
 		}
+	}
+}
+
+// retire takes local addresses off the twins that the last flow has left.
+func (e *engine) retire(ctx context.Context) {
+	changed, err := e.builder.Retire(ctx)
+	if changed {
+		e.changing.Lock()
+		defer e.changing.Unlock()
+		err = e.path.SetAddresses(e.addresses())
+	}
+	if err != nil && ctx.Err() == nil {
+		e.log.Error("give up local addresses without flows", "error", err)
 	}
 }
 

@@ -7,7 +7,7 @@ type Service struct {
 	Port           uint16    `json:"port" minimum:"1" maximum:"65535" doc:"Virtual port."`
 	Mode           string    `json:"mode" enum:"dr,nat,fullnat,tun" doc:"How packets reach the backends. dr, nat and fullnat work within one family, tun joins any two."`
 	Scheduler      string    `json:"scheduler,omitempty" doc:"How new flows are spread; default wrr."`
-	LocalAddresses []string  `json:"local_addresses,omitempty" nullable:"false" doc:"The gateway's own addresses (LIP). fullnat: what backends see as client, of the virtual address's family, at least one. tun: source of the outer header, at least one of each backend's family; the first of the family is used. dr and nat: none."`
+	LocalAddresses []string  `json:"local_addresses,omitempty" nullable:"false" doc:"The gateway's own addresses (LIP). fullnat: what backends see as client, of the virtual address's family, at least one. tun: source of the outer header, at least one of each backend's family; the first of the family is used. dr and nat: none. One that is taken off a fullnat service serves the flows that are on it until the last has ended."`
 	Backends       []Backend `json:"backends" nullable:"false" doc:"Real servers, in the order they were added."`
 }
 

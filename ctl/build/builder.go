@@ -1,6 +1,7 @@
 package build
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
 	"strconv"
@@ -28,6 +29,11 @@ type Usage interface {
 	// Flows is how many flows name the backend now, summed over all workers.
 	Flows(service.BackendID) uint64
 
+	// Scan calls visit for every flow that is there from before the call until
+	// after it: the service it belongs to, its mode and, for fullnat, its local
+	// address. It may take long.
+	Scan(ctx context.Context, visit func(service.ID, service.Mode, netip.Addr)) error
+
 	// Freed is told of an id that Collect frees before anybody can get it:
 	// what is counted from then on is the next one's.
 	Freed(service.BackendID)
@@ -47,6 +53,7 @@ type Builder struct {
 	services   ids[service.Key, service.ID]
 	backends   ids[endpoint, service.BackendID]
 	held       map[service.ID]int    // backends that have an id, removed ones included
+	former     map[service.ID]uint64 // services that keep something for older flows: revision of the change
 	added      map[service.ID]uint64 // order in which services present were added
 	sequence   uint64                // last value in added
 	generation uint64                // of the last scheduler's plan
@@ -70,14 +77,14 @@ func New(store *service.Store, limits Limits, usage Usage) *Builder {
 		store: store, usage: usage, limits: limits,
 		services: newIDs[service.Key, service.ID](limits.Services),
 		backends: newIDs[endpoint, service.BackendID](limits.Backends),
-		held:     map[service.ID]int{}, added: map[service.ID]uint64{},
+		held:     map[service.ID]int{}, former: map[service.ID]uint64{}, added: map[service.ID]uint64{},
 	}
 }
 
 // PutService adds a service or changes what differs. Backends nil keeps those
 // that it has; otherwise they become exactly the given ones, where those already
 // there keep their place and new ones are added in the order given. Flows keep
-// the mode and local address that they began with.
+// the mode and local address that they began with, see Retire.
 func (b *Builder) PutService(s api.Service, expect *uint64) (uint64, error) {
 	return b.change(expect, func(e *edit) error {
 		if s.Backends == nil {

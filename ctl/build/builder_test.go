@@ -145,7 +145,8 @@ func TestSettingsOfALiveService(t *testing.T) {
 	assert.Equal(t, before.ID, s.ID)
 	assert.Same(t, before.Plan, s.Plan)
 	assert.Equal(t, addrs("10.2.0.9"), s.Locals)
-	assert.Zero(t, l.store.Load().Role(netip.MustParseAddr("10.2.0.1")))
+	assert.Equal(t, addrs("10.2.0.1"), s.Former, "flows go on")
+	assert.Equal(t, service.RoleLocal, l.store.Load().Role(netip.MustParseAddr("10.2.0.1")))
 	assert.Equal(t, service.RoleLocal, l.store.Load().Role(netip.MustParseAddr("10.2.0.9")))
 
 	keep = svc("dr " + web)

@@ -57,6 +57,7 @@ func (e *edit) put(w wanted) {
 	svc := service.Service{ID: id, Key: w.key, Mode: w.mode, Present: true,
 		Locals: w.locals, Sched: w.sched, Plan: old.Plan, Backends: old.Backends}
 	moved := !old.Present || old.Mode != svc.Mode || !slices.Equal(old.Locals, svc.Locals)
+	e.keepFormer(&svc, &old)
 	merged := e.merge(&svc, w.targets)
 	if !moved && !merged && old.Sched == svc.Sched {
 		return
@@ -129,7 +130,8 @@ func (e *edit) delete(id service.ID) {
 	for _, backend := range svc.Backends {
 		e.drop(backend)
 	}
-	svc.Present, svc.Plan, svc.Backends = false, nil, nil
+	svc.Present, svc.Plan, svc.Backends, svc.Former, svc.WasNAT = false, nil, nil, nil, false
+	delete(e.b.former, id)
 	delete(e.b.added, id)
 	e.b.services.remove(id, e.revision)
 	e.reindex = true

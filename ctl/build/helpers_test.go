@@ -1,6 +1,7 @@
 package build
 
 import (
+	"context"
 	"net/netip"
 	"slices"
 	"strings"
@@ -18,6 +19,27 @@ type flows struct {
 	late  bool
 	on    map[service.BackendID]uint64
 	freed []service.BackendID
+
+	scan  []flowOf // what Scan finds
+	inRun func()   // called within Scan
+	fail  error    // what Scan returns
+}
+
+type flowOf struct {
+	service service.ID
+	mode    service.Mode
+	local   string
+}
+
+func (f *flows) Scan(_ context.Context, visit func(service.ID, service.Mode, netip.Addr)) error {
+	for _, one := range f.scan {
+		local, _ := netip.ParseAddr(one.local)
+		visit(one.service, one.mode, local)
+	}
+	if f.inRun != nil {
+		f.inRun()
+	}
+	return f.fail
 }
 
 func (f *flows) Freed(id service.BackendID) { f.freed = append(f.freed, id) }

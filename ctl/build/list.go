@@ -62,7 +62,7 @@ func describe(svc service.Service, get func(uint32) service.Backend) api.Service
 }
 
 // Addresses is what the gateway has to answer for now: the virtual and local
-// addresses of all services, sorted.
+// addresses of all services, those that flows still use included, sorted.
 func (b *Builder) Addresses() []netip.Addr { return b.ours(true) }
 
 // Locals is Addresses without the virtual ones.
@@ -79,7 +79,7 @@ func (b *Builder) ours(virtual bool) []netip.Addr {
 		if virtual {
 			ours[svc.Key.Addr] = true
 		}
-		for _, local := range svc.Locals {
+		for _, local := range slices.Concat(svc.Locals, svc.Former) {
 			ours[local] = true
 		}
 	}

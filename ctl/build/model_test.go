@@ -1,6 +1,7 @@
 package build
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -29,6 +30,8 @@ type modelService struct {
 	locals   []string
 	backends []string // in the order added
 	weights  map[string]uint32
+	former   map[string]bool // fullnat local addresses of before
+	wasNAT   bool
 }
 
 var (
@@ -51,7 +54,21 @@ func (s *modelService) text(key string) string {
 
 // replaced is s with its backends made exactly those of next.
 func (s *modelService) replaced(next *modelService) *modelService {
-	out := &modelService{mode: next.mode, locals: next.locals, weights: next.weights}
+	out := &modelService{mode: next.mode, locals: next.locals, weights: next.weights, former: maps.Clone(s.former)}
+	if out.former == nil {
+		out.former = map[string]bool{}
+	}
+	if s.mode == "fullnat" {
+		for _, a := range s.locals {
+			out.former[a] = true
+		}
+	}
+	if next.mode == "fullnat" {
+		for _, a := range next.locals {
+			delete(out.former, a)
+		}
+	}
+	out.wasNAT = (s.wasNAT || s.mode == "nat") && next.mode != "nat"
 	for _, b := range s.backends {
 		if slices.Contains(next.backends, b) {
 			out.backends = append(out.backends, b)
@@ -84,7 +101,7 @@ func (m *model) step(t *rapid.T, l *lab) {
 	now, host := m.services[key], rapid.SampledFrom(modelHosts).Draw(t, "host")
 	var err error
 	missing := now == nil
-	switch op := rapid.SampledFrom([]string{"put", "delete", "put backend", "delete backend", "replace", "flows", "collect"}).Draw(t, "op"); op {
+	switch op := rapid.SampledFrom([]string{"put", "delete", "put backend", "delete backend", "replace", "flows", "collect", "retire"}).Draw(t, "op"); op {
 	case "put":
 		next := drawService(t)
 		l.put(svc(next.text(key)))
@@ -118,6 +135,9 @@ func (m *model) step(t *rapid.T, l *lab) {
 		if id := m.ids[key+" "+host]; id != 0 && m.owner[id] == key+" "+host {
 			l.flows.on[id] = rapid.Uint64Range(0, 1).Draw(t, "flows")
 		}
+	case "retire":
+		missing = false
+		m.retire(t, l, now, key)
 	case "collect":
 		missing = false
 		if rapid.Bool().Draw(t, "entered") {
@@ -131,6 +151,32 @@ func (m *model) step(t *rapid.T, l *lab) {
 		}
 	}
 	require.Equal(t, missing, api.IsKind(err, api.NotFound), "%v", err)
+}
+
+// retire lets some flows of one service go on, and none of the others.
+func (m *model) retire(t *rapid.T, l *lab, now *modelService, key string) {
+	l.flows.scan = nil
+	keeps := map[string]bool{}
+	if now != nil {
+		s, _ := l.lookup(key)
+		for _, a := range rapid.SliceOfDistinct(rapid.SampledFrom(modelLocals), rapid.ID).Draw(t, "used") {
+			keeps[a] = true
+			l.flows.scan = append(l.flows.scan, flowOf{s.ID, service.ModeFullNAT, a})
+		}
+		if rapid.Bool().Draw(t, "nat flows") {
+			keeps["nat"] = true
+			l.flows.scan = append(l.flows.scan, flowOf{service: s.ID, mode: service.ModeNAT})
+		}
+	}
+	l.enter()
+	before := l.revision()
+	_, err := l.Retire(context.Background())
+	require.NoError(t, err)
+	require.Equal(t, before, l.revision(), "no change of configuration")
+	for _, s := range m.services {
+		maps.DeleteFunc(s.former, func(a string, _ bool) bool { return s != now || !keeps[a] })
+		s.wasNAT = s.wasNAT && s == now && keeps["nat"]
+	}
 }
 
 func (m *model) replaceAll(t *rapid.T, l *lab) error {
@@ -151,7 +197,7 @@ func (m *model) replaceAll(t *rapid.T, l *lab) error {
 // check compares everything that the snapshot says with the model.
 func (m *model) check(t *rapid.T, l *lab) {
 	snap := l.store.Load()
-	roles, ours := map[string]service.Role{}, map[string]bool{}
+	roles, ours, hasNAT := map[string]service.Role{}, map[string]bool{}, false
 	for _, key := range modelKeys {
 		want := m.services[key]
 		got, at := l.lookup(key)
@@ -161,6 +207,10 @@ func (m *model) check(t *rapid.T, l *lab) {
 		}
 		vip := mustKey(key).Address.String()
 		ours[vip], roles[vip] = true, roles[vip]|service.RoleVIP
+		hasNAT = hasNAT || want.mode == "nat" || want.wasNAT
+		for local := range want.former {
+			ours[local], roles[local] = true, roles[local]|service.RoleLocal
+		}
 		for _, local := range want.locals {
 			ours[local] = true
 			if want.mode == "fullnat" {
@@ -178,6 +228,7 @@ func (m *model) check(t *rapid.T, l *lab) {
 		require.Equal(t, roles[a], snap.Role(netip.MustParseAddr(a)), a)
 	}
 	require.Equal(t, addrs(slices.Collect(maps.Keys(ours))...), l.Addresses())
+	require.Equal(t, hasNAT, snap.HasNAT)
 	require.Len(t, l.Services().Services, len(m.services))
 	backends := 0
 	for _, s := range m.services {

@@ -8,6 +8,8 @@
 package conformance
 
 import (
+	"net/netip"
+
 	"github.com/sluice-lb/sluice/flow"
 	"github.com/sluice-lb/sluice/packet"
 	"github.com/sluice-lb/sluice/test/conformance/frame"
@@ -43,8 +45,11 @@ type Frame struct {
 	Port   int
 	Packet frame.Packet
 	Error  *frame.ICMPError   // the gateway's answer to Packet
+	From   string             // of the answer; "": the packet's destination
+	Report *frame.Report      // somebody's error about a packet, instead of Packet
 	Raw    []byte             // any frame, instead of Packet
 	Class  packet.KernelClass // of a frame to the kernel
+	AnyID  bool               // sent with any IPv4 identification
 }
 
 // Local1 to Local9 stand for the local ports that the worker chooses: the port
@@ -61,15 +66,27 @@ type Locals [Local9 + 1]uint16
 
 // Bytes is the frame, with local ports in their places.
 func (f Frame) Bytes(l *Locals) []byte {
-	if f.Raw != nil {
+	switch {
+	case f.Raw != nil:
 		return f.Raw
+	case f.Report != nil:
+		r := *f.Report
+		r.Quote = l.put(r.Quote)
+		return r.Bytes()
 	}
-	p := f.Packet
+	p := l.put(f.Packet)
+	switch {
+	case f.Error == nil:
+		return p.Bytes()
+	case f.From != "":
+		return f.Error.AnswerFrom(netip.MustParseAddr(f.From).AsSlice(), p.Bytes())
+	}
+	return f.Error.Answer(p.Bytes())
+}
+
+func (l *Locals) put(p frame.Packet) frame.Packet {
 	p.SrcPort, p.DstPort = l.port(p.SrcPort), l.port(p.DstPort)
-	if f.Error != nil {
-		return f.Error.Answer(p.Bytes())
-	}
-	return p.Bytes()
+	return p
 }
 
 func (l *Locals) port(p uint16) uint16 {
@@ -82,7 +99,10 @@ func (l *Locals) port(p uint16) uint16 {
 // Cases is the table.
 func Cases() []Case {
 	var all []Case
-	for _, part := range [][]Case{drCases(), fullnatCases(), stateCases(), errorCases(), backendCases(), gateCases(), kernelCases()} {
+	for _, part := range [][]Case{
+		drCases(), fullnatCases(), stateCases(), errorCases(), backendCases(), gateCases(), kernelCases(),
+		modeCases(), natCases(), tunCases(), vlanCases(), sizeCases(), reportCases(), headerCases(), family6Cases(),
+	} {
 		all = append(all, part...)
 	}
 	return all

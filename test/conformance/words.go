@@ -134,8 +134,9 @@ func frames(port int, packets []frame.Packet) (out []Frame) {
 func zeroSum(p frame.Packet) frame.Packet {
 	p.Payload = []byte{0, 0}
 	b := p.Bytes()
-	p.Payload = b[40:42] // what the sum lacks to be all ones
-	if b = p.Bytes(); binary.BigEndian.Uint16(b[40:]) != 0xffff {
+	at := frame.L4(b) + 6
+	p.Payload = b[at : at+2] // what the sum lacks to be all ones
+	if b = p.Bytes(); binary.BigEndian.Uint16(b[at:]) != 0xffff {
 		panic("conformance: zeroSum: the checksum does not compute to 0")
 	}
 	return p

@@ -24,10 +24,13 @@ type Pool struct {
 }
 
 // NewPool makes a pool of size buffers.
-func NewPool(size int) *Pool {
+func NewPool(size int) *Pool { return NewPoolOf(size, Room) }
+
+// NewPoolOf makes a pool of size buffers of room bytes, headroom included.
+func NewPoolOf(size, room int) *Pool {
 	p := &Pool{out: make(map[*packet.Buf]bool, size)}
 	for range size {
-		b := packet.NewBuf(Room, Headroom)
+		b := packet.NewBuf(room, Headroom)
 		p.free = append(p.free, b)
 		p.out[b] = false
 	}

@@ -17,7 +17,7 @@ func validIP(ip []byte) error {
 			return fmt.Errorf("IPv4 header sums up to %#04x", s)
 		}
 	}
-	proto, at, end, fragment := transport(ip)
+	proto, at, end, fragment := behind(ip)
 	if fragment {
 		return nil
 	}
@@ -30,9 +30,16 @@ func validIP(ip []byte) error {
 	return nil
 }
 
-// transport finds the first header of an IP packet that is none of IP's, and
+// L4 is where the first header of a frame's IP packet begins that is none of IP's.
+func L4(frame []byte) int {
+	l3 := L3(frame)
+	_, at, _, _ := behind(frame[l3:])
+	return l3 + at
+}
+
+// behind finds the first header of an IP packet that is none of IP's, and
 // the packet's end.
-func transport(ip []byte) (proto uint8, at, end int, fragment bool) {
+func behind(ip []byte) (proto uint8, at, end int, fragment bool) {
 	if ip[0]>>4 == 4 {
 		return ip[9], int(ip[0]&0xf) * 4, int(binary.BigEndian.Uint16(ip[2:4])), binary.BigEndian.Uint16(ip[6:8])&0x3fff != 0
 	}
@@ -54,7 +61,7 @@ func transport(ip []byte) (proto uint8, at, end int, fragment bool) {
 // header) or ICMP of an IP packet, checksum included: 0xffff when it is right, and
 // 0xffff plus the error otherwise. ok is false when there is no checksum.
 func L4Sum(ip []byte) (sum uint16, ok bool) {
-	proto, at, end, _ := transport(ip)
+	proto, at, end, _ := behind(ip)
 	l4 := ip[at:end]
 	if proto == UDP {
 		if l4[6]|l4[7] == 0 {

@@ -140,11 +140,10 @@ func (w *Worker) Poll() int {
 	}
 	moved += w.takeOver()
 	w.expire()
-	moved += w.serveMail() // who lists a table should not wait for a sleeper
 	w.publish(now)
 	w.stats.polls++
 	if moved > 0 {
 		w.stats.busyPolls++
 	}
-	return moved
+	return moved + w.serveMail() // who lists a table should not wait for a sleeper
 }

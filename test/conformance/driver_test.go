@@ -40,7 +40,9 @@ type rig struct {
 	frames uint64 // given to the worker
 }
 
-func newRig(t *testing.T) *rig {
+func newRig(t *testing.T) *rig { return newRigWith(t, worker.DefaultLimits()) }
+
+func newRigWith(t *testing.T, limits worker.Limits) *rig {
 	r := &rig{T: t, world: world.New(1), pool: fake.NewPoolOf(256, fake.Headroom+world.JumboMTU+18), kernel: packet.NewKernelRings(2, 64)}
 	ports := make([]packet.Port, 2)
 	for i := range ports {
@@ -54,7 +56,7 @@ func newRig(t *testing.T) *rig {
 	t.Cleanup(func() { assert.NoError(t, r.table.Close()) })
 	r.worker = worker.New(worker.Config{
 		Ports: ports, VLANs: world.VLANs(), Pool: r.pool, Store: r.world.Store, Table: r.table, Kernel: r.kernel,
-		Backends: 64, Services: 16, Limits: worker.DefaultLimits(),
+		Backends: 64, Services: 16, Limits: limits,
 	})
 	return r
 }

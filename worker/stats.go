@@ -29,14 +29,14 @@ type load struct {
 
 // Stats is the published copy of a worker's counters: it writes them a few
 // times a second, anybody reads. Counters only grow, but for the gauges
-// Flows, Active and Inactive.
+// Flows, Flows6, Active and Inactive.
 type Stats struct {
 	Verdicts            [packet.NumVerdicts]atomic.Uint64
 	Received, Generated atomic.Uint64
 	Created, Expired    atomic.Uint64
 	Evicted             atomic.Uint64
 	Polls, BusyPolls    atomic.Uint64
-	Flows               atomic.Uint64
+	Flows, Flows6       atomic.Uint64 // of both families, of IPv6 alone
 	backends            []publishedLoad
 
 	// revision is the snapshot whose flows the backends' numbers include.
@@ -182,5 +182,6 @@ func (w *Worker) publishCounters() {
 	p.Polls.Store(c.polls)
 	p.BusyPolls.Store(c.busyPolls)
 	p.Flows.Store(uint64(w.table.Len()))
+	p.Flows6.Store(uint64(w.table.Len6()))
 	p.revision.Store(w.round.revision)
 }

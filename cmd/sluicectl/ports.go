@@ -1,7 +1,13 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -14,7 +20,9 @@ func portsCmd(c *cli) *cobra.Command {
 		Short: "DPDK ports, their twins in the kernel, and their counters",
 		Long: "DPDK ports, their twins in the kernel, and their counters.\n\n" +
 			"MISSED: frames the device had to drop because workers did not keep up. ERRORS: both directions.\n" +
-			"NOBUF: frames for which there was no packet buffer. TO-KERNEL and FROM-KERNEL: frames through the twin.",
+			"NOBUF: frames for which there was no packet buffer. TO-KERNEL and FROM-KERNEL: frames through the twins.\n" +
+			"The second table has a row for each twin, of the untagged network and of VLANs, and what it lost by reason.\n" +
+			"Below stands what devices lack, and what is done instead.",
 		Example: "  sluicectl ports\n  sluicectl ports -o json",
 		Args:    args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -38,5 +46,56 @@ func portsTable(w io.Writer, ports []api.Port) error {
 			return err
 		}
 	}
-	return t.flush()
+	return errors.Join(t.flush(), twinsTable(w, ports), limitsText(w, ports))
+}
+
+func twinsTable(w io.Writer, ports []api.Port) error {
+	t := newTable(w, "TWIN", "PORT", ">VLAN", ">TO-KERNEL", ">FROM-KERNEL", "LOST")
+	for _, p := range ports {
+		for _, twin := range p.Twins {
+			vlan := "-"
+			if twin.VLAN != 0 {
+				vlan = strconv.Itoa(int(twin.VLAN))
+			}
+			if err := t.row(twin.Name, p.Name, vlan, twin.ToKernel, twin.FromKernel, losses(twin.Lost)); err != nil {
+				return err
+			}
+		}
+	}
+	if len(t.rows) == 0 {
+		return nil
+	}
+	return errors.Join(say(w, ""), t.flush())
+}
+
+// losses reads "ring-full 3, write 1".
+func losses(lost map[string]uint64) string {
+	var out []string
+	for _, reason := range slices.Sorted(maps.Keys(lost)) {
+		if n := lost[reason]; n > 0 {
+			out = append(out, fmt.Sprintf("%s %d", reason, n))
+		}
+	}
+	if len(out) == 0 {
+		return "-"
+	}
+	return strings.Join(out, ", ")
+}
+
+func limitsText(w io.Writer, ports []api.Port) error {
+	first := true
+	for _, p := range ports {
+		for _, limit := range p.Limits {
+			if first {
+				first = false
+				if err := say(w, ""); err != nil {
+					return err
+				}
+			}
+			if err := say(w, "%s: %s", p.Name, limit); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

@@ -15,10 +15,13 @@ import (
 
 func state() *servertest.Engine {
 	return &servertest.Engine{
-		State: api.Status{Version: "1.2.3", DPDK: "DPDK 22.11.4", PID: 42, Started: time.Unix(0, 0), Workers: 1, Flows: 250, FlowsMax: 1000, MbufsInUse: 512, Mbufs: 8192},
+		State: api.Status{Version: "1.2.3", DPDK: "DPDK 22.11.4", PID: 42, Started: time.Unix(0, 0), Workers: 1, Flows: 275, FlowsMax: 1500, Flows6: 25, Flows6Max: 500, Evicted: 4, MbufsInUse: 512, Mbufs: 8192},
 		PortList: []api.Port{{Name: "wan", Link: "up", MAC: "02:00:00:00:00:01", MTU: 1500, Queues: 1, Driver: "net_af_packet", Twin: "wan0",
-			RxPackets: 1234567, RxBytes: 1 << 30, TxPackets: 1, TxBytes: 60, RxErrors: 1, TxErrors: 2, ToKernel: 7, FromKernel: 8}},
-		Loops: []api.Worker{{ID: 0, Core: 1, Received: 10, Generated: 2, Transmitted: 9, ToKernel: 2, Dropped: 1, Flows: 3, FlowsMax: 1000, FlowsNew: 5, FlowsExpired: 2, Busy: 0.125}},
+			RxPackets: 1234567, RxBytes: 1 << 30, TxPackets: 1, TxBytes: 60, RxErrors: 1, TxErrors: 2, ToKernel: 7, FromKernel: 8,
+			Twins: []api.Twin{{Name: "wan0", ToKernel: 5, FromKernel: 8, Lost: map[string]uint64{"ring-full": 3, "write": 0, "twin-down": 1}},
+				{Name: "wan0.100", VLAN: 100, ToKernel: 2}},
+			Limits: []string{"no RSS: workers hand over", "no link state: read from the interface"}}},
+		Loops: []api.Worker{{ID: 0, Core: 1, Received: 10, Generated: 2, Transmitted: 9, ToKernel: 2, Dropped: 1, Flows: 3, FlowsMax: 1500, Flows6: 1, Flows6Max: 500, FlowsNew: 5, FlowsExpired: 2, FlowsEvicted: 4, Busy: 0.125}},
 		Ends: []api.Verdict{{Name: "forwarded", Outcome: "transmitted", Packets: 9, Workers: []uint64{9}, Help: "rewritten for its flow and transmitted"},
 			{Name: "no-route", Outcome: "dropped", Packets: 1, Workers: []uint64{1}, Help: "the gateway's kernel has no route"},
 			{Name: "fragment", Outcome: "dropped", Workers: []uint64{0}, Help: "fragment addressed to a service"}},
@@ -44,16 +47,25 @@ services   0
 backends   0
 workers    1
 flows      250 of 1000 (25.0%%)
+flows6     25 of 500 (5.0%%)
+evicted    4
 mbufs      512 of 8192 (6.2%%)
 hugepages  no
 `, time.Unix(0, 0).Format(time.RFC3339)))
 	s.ok("ports", `
 PORT  LINK  MAC                 MTU  QUEUES  DRIVER         TWIN       RX  RX-BYTES  TX  TX-BYTES  MISSED  ERRORS  NOBUF  TO-KERNEL  FROM-KERNEL
 wan   up    02:00:00:00:00:01  1500       1  net_af_packet  wan0  1234567  1.00 GiB   1      60 B       0       3      0          7            8
+
+TWIN      PORT  VLAN  TO-KERNEL  FROM-KERNEL  LOST
+wan0      wan      -          5            8  ring-full 3, twin-down 1
+wan0.100  wan    100          2            0  -
+
+wan: no RSS: workers hand over
+wan: no link state: read from the interface
 `)
 	s.ok("workers", `
-WORKER  CORE   BUSY  RECEIVED  GENERATED  TRANSMITTED  TO-KERNEL  HANDED-OVER  DROPPED  FLOWS   MAX  CREATED  EXPIRED
-     0     1  12.5%        10          2            9          2            0        1      3  1000        5        2
+WORKER  CORE   BUSY  RECEIVED  GENERATED  TRANSMITTED  TO-KERNEL  HANDED-OVER  DROPPED  FLOWS   MAX  FLOWS6  MAX6  CREATED  EXPIRED  EVICTED
+     0     1  12.5%        10          2            9          2            0        1      2  1000       1   500        5        2        4
 `)
 	s.ok("verdicts", `
 VERDICT    OUTCOME      PACKETS  SHARE  MEANING

@@ -42,7 +42,9 @@ func statusTable(w io.Writer, s api.Status) error {
 		{"services", s.Services},
 		{"backends", s.Backends},
 		{"workers", s.Workers},
-		{"flows", used(s.Flows, s.FlowsMax)},
+		{"flows", used(s.Flows-s.Flows6, s.FlowsMax-s.Flows6Max)},
+		{"flows6", used(s.Flows6, s.Flows6Max)},
+		{"evicted", s.Evicted},
 		{"mbufs", used(uint64(max(s.MbufsInUse, 0)), uint64(max(s.Mbufs, 0)))},
 		{"hugepages", hugepages},
 	} {

@@ -72,7 +72,7 @@ func run(ctx context.Context, file string, c *config.Config, load loader) error 
 	}
 	err = errors.Join(err, d.stop())
 	if err == nil {
-		d.log.Info("stopped, nothing left behind")
+		d.log.Info("stopped", "left_behind", left(c))
 	}
 	return err
 }
@@ -91,6 +91,11 @@ func (d *daemon) start() error {
 	var err error
 	if d.plane, err = openDataplane(d.config); err != nil {
 		return err
+	}
+	for _, p := range d.plane.ports {
+		for _, lack := range limits(p) {
+			d.log.Info("device", "port", p.Info().Name, "driver", p.Info().Driver, "limit", lack)
+		}
 	}
 	if err := d.openPath(); err != nil {
 		return err
@@ -129,15 +134,8 @@ func (d *daemon) listen() error {
 }
 
 func (d *daemon) openPath() (err error) {
-	specs := make([]kernel.PortSpec, len(d.config.Ports))
-	for i, p := range d.config.Ports {
-		specs[i] = kernel.PortSpec{
-			Name: p.Name, Index: i, MAC: d.plane.ports[i].Info().MAC, MTU: p.MTU, TwinName: p.Twin,
-			Device: kernelInterface(p.Device), Addresses: p.Addresses, Routes: routes(p.Routes),
-		}
-	}
-	c := kernel.Config{StateFile: filepath.Join(d.config.RunDir, "undo.json"), Keep: d.config.Kernel.KeepTwins}
-	d.path, err = kernel.Open(c, specs, d.plane.pool, d.plane.rings, d.plane.hops, d.publishNet, d.log)
+	c := kernel.Config{StateFile: undoFile(d.config), Keep: d.config.Kernel.KeepTwins}
+	d.path, err = kernel.Open(c, d.specs(), d.plane.pool, d.plane.rings, d.plane.hops, d.publishNet, d.log)
 	return err
 }
 
@@ -221,6 +219,9 @@ func (d *daemon) stop() (err error) {
 	return err
 }
 
+// undoFile is where the kernel path writes down what has to be undone.
+func undoFile(c *config.Config) string { return filepath.Join(c.RunDir, "undo.json") }
+
 // prefixOf names the EAL's files. It follows from the run directory, so that
 // the next start finds what a killed run has left.
 func prefixOf(c *config.Config) string {
@@ -232,11 +233,11 @@ func prefixOf(c *config.Config) string {
 	return fmt.Sprintf("sluice-%x", h.Sum64())
 }
 
-// kernelInterface is the interface behind a device that only sees copies of its
-// frames; "" for all others.
+// kernelInterface is the interface behind a device that sees copies of its
+// frames, or not all of them; "" for all others.
 func kernelInterface(device string) string {
 	driver, args, _ := strings.Cut(device, ",")
-	if !strings.HasPrefix(driver, "net_af_packet") {
+	if !strings.HasPrefix(driver, "net_af_packet") && !strings.HasPrefix(driver, "net_af_xdp") {
 		return ""
 	}
 	for arg := range strings.SplitSeq(args, ",") {
@@ -245,14 +246,6 @@ func kernelInterface(device string) string {
 		}
 	}
 	return ""
-}
-
-func routes(in []config.Route) []kernel.RouteSpec {
-	out := make([]kernel.RouteSpec, len(in))
-	for i, r := range in {
-		out[i] = kernel.RouteSpec{To: r.To, Via: r.Via}
-	}
-	return out
 }
 
 // checkServices finds out what the daemon would say of the services in c.

@@ -144,7 +144,7 @@ func (d *dataplane) makeWorkers(c *config.Config) error {
 		rings := packet.NewKernelRings(len(ports), kernelRing)
 		d.tables, d.rings = append(d.tables, table), append(d.rings, rings)
 		d.workers = append(d.workers, worker.New(worker.Config{
-			ID: id, Ports: ports, Pool: d.pool, Store: d.store, Table: table, Kernel: rings, Peers: peers,
+			ID: id, Ports: ports, VLANs: vlans(c.Ports), Pool: d.pool, Store: d.store, Table: table, Kernel: rings, Peers: peers,
 			Services: c.Limits.Services + 1, Backends: c.Limits.Backends + 1, // ids start at 1
 			Limits: workerLimits(c.Limits), Idle: idle,
 		}))

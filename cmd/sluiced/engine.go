@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/netip"
 	"os"
 	"sync"
@@ -13,7 +12,6 @@ import (
 	"github.com/sluice-lb/sluice/ctl/api"
 	"github.com/sluice-lb/sluice/ctl/build"
 	"github.com/sluice-lb/sluice/ctl/config"
-	"github.com/sluice-lb/sluice/ctl/kernel"
 	"github.com/sluice-lb/sluice/dpdk"
 	"github.com/sluice-lb/sluice/packet"
 	"github.com/sluice-lb/sluice/service"
@@ -84,6 +82,9 @@ func (e *engine) Status() api.Status {
 	for _, w := range e.Workers() {
 		s.Flows += w.Flows
 		s.FlowsMax += w.FlowsMax
+		s.Flows6 += w.Flows6
+		s.Flows6Max += w.Flows6Max
+		s.Evicted += w.FlowsEvicted
 	}
 	return s
 }
@@ -97,7 +98,8 @@ func (e *engine) Workers() []api.Worker {
 			ID: i, Core: e.config.Workers.Cores[i],
 			Received: s.Received.Load(), Generated: s.Generated.Load(),
 			Flows: s.Flows.Load(), FlowsMax: uint64(e.plane.tables[i].Cap()),
-			FlowsNew: s.Created.Load(), FlowsExpired: s.Expired.Load(),
+			Flows6: s.Flows6.Load(), Flows6Max: uint64(e.plane.tables[i].Cap6()),
+			FlowsNew: s.Created.Load(), FlowsExpired: s.Expired.Load(), FlowsEvicted: s.Evicted.Load(),
 			Polls: s.Polls.Load(), BusyPolls: s.BusyPolls.Load(), Busy: float64(e.busy[i].Load()) / 1000,
 		}
 		for v := packet.Verdict(0); v < packet.NumVerdicts; v++ {
@@ -131,36 +133,6 @@ func (e *engine) Verdicts() []api.Verdict {
 			row.Packets += n
 		}
 		out = append(out, row)
-	}
-	return out
-}
-
-// Ports shows the devices and their twins.
-func (e *engine) Ports() []api.Port {
-	twins := map[int]kernel.TwinCounters{}
-	for _, t := range e.path.Counters().Twins {
-		twins[t.Port] = t
-	}
-	out := make([]api.Port, len(e.plane.ports))
-	for i, p := range e.plane.ports {
-		info, link := p.Info(), "down"
-		if p.LinkUp() {
-			link = "up"
-		}
-		out[i] = api.Port{
-			Name: info.Name, Device: info.Device, Driver: info.Driver, MAC: net.HardwareAddr(info.MAC[:]).String(),
-			MTU: info.MTU, Link: link, Queues: info.Queues, Twin: twins[i].Name,
-			ToKernel: twins[i].ToKernel, FromKernel: twins[i].FromKernel,
-		}
-		stats, err := p.Stats()
-		if err != nil {
-			e.log.Warn("read port counters", "port", info.Name, "error", err)
-			continue
-		}
-		out[i].RxPackets, out[i].TxPackets = stats.RxPackets, stats.TxPackets
-		out[i].RxBytes, out[i].TxBytes = stats.RxBytes, stats.TxBytes
-		out[i].RxMissed, out[i].RxErrors = stats.RxMissed, stats.RxErrors
-		out[i].TxErrors, out[i].RxNoBuf = stats.TxErrors, stats.RxNoBuf
 	}
 	return out
 }

@@ -6,6 +6,8 @@
 //	machine.go   what the machine lacks, before anything is started
 //	dataplane.go ports, pool, workers
 //	engine.go    what the control socket shows and changes
+//	ports.go     ports, their twins and VLANs
+//	clean.go     what an ended daemon has left
 //	reload.go    the configuration file again
 //	flows.go     listing of flows
 //	upkeep.go    what has to be looked at every now and then
@@ -69,7 +71,7 @@ func command() *cobra.Command {
 	}
 	root.PersistentFlags().StringVar(&file, "config", defaultConfig, "configuration file")
 	config.AddFlags(root.Flags())
-	root.AddCommand(checkCommand())
+	root.AddCommand(checkCommand(), cleanCommand(&file))
 	return root
 }
 

@@ -12,8 +12,11 @@ type Status struct {
 	Services   int       `json:"services"`
 	Backends   int       `json:"backends"`
 	Workers    int       `json:"workers"`
-	Flows      uint64    `json:"flows"`
-	FlowsMax   uint64    `json:"flows_max"`
+	Flows      uint64    `json:"flows" doc:"Of both families."`
+	FlowsMax   uint64    `json:"flows_max" doc:"Of both families; each has room of its own."`
+	Flows6     uint64    `json:"flows6" doc:"IPv6 alone."`
+	Flows6Max  uint64    `json:"flows6_max" doc:"IPv6 alone."`
+	Evicted    uint64    `json:"flows_evicted" doc:"Embryonic flows ended to make room for new ones."`
 	MbufsInUse int       `json:"mbufs_in_use" doc:"Packet buffers out of the pool, receive rings included."`
 	Mbufs      int       `json:"mbufs"`
 	Hugepages  bool      `json:"hugepages"`
@@ -28,7 +31,7 @@ type Port struct {
 	MTU        uint16 `json:"mtu"`
 	Link       string `json:"link" enum:"up,down"`
 	Queues     uint16 `json:"queues"`
-	Twin       string `json:"twin" doc:"Tap through which the kernel sees the port."`
+	Twin       string `json:"twin" doc:"Tap through which the kernel sees the port's untagged network."`
 	RxPackets  uint64 `json:"rx_packets"`
 	TxPackets  uint64 `json:"tx_packets"`
 	RxBytes    uint64 `json:"rx_bytes"`
@@ -37,8 +40,20 @@ type Port struct {
 	RxErrors   uint64 `json:"rx_errors"`
 	TxErrors   uint64 `json:"tx_errors"`
 	RxNoBuf    uint64 `json:"rx_nobuf"`
-	ToKernel   uint64 `json:"to_kernel" doc:"Frames written to the twin."`
-	FromKernel uint64 `json:"from_kernel" doc:"Frames read from the twin."`
+	ToKernel   uint64 `json:"to_kernel" doc:"Frames written to the twins."`
+	FromKernel uint64 `json:"from_kernel" doc:"Frames read from the twins."`
+
+	Twins  []Twin   `json:"twins" nullable:"false" doc:"Of the untagged network and of each VLAN."`
+	Limits []string `json:"limits" nullable:"false" doc:"What the device lacks, and what is done instead."`
+}
+
+// Twin is the tap through which the kernel sees one network of a port.
+type Twin struct {
+	Name       string            `json:"name"`
+	VLAN       uint16            `json:"vlan" doc:"802.1Q id; 0: untagged."`
+	ToKernel   uint64            `json:"to_kernel" doc:"Frames written to the twin."`
+	FromKernel uint64            `json:"from_kernel" doc:"Frames read from the twin."`
+	Lost       map[string]uint64 `json:"lost" doc:"Frames that did not reach the other side, by reason."`
 }
 
 // Worker is one poll loop.
@@ -51,10 +66,13 @@ type Worker struct {
 	ToKernel     uint64  `json:"to_kernel"`
 	HandedOver   uint64  `json:"handed_over"`
 	Dropped      uint64  `json:"dropped"`
-	Flows        uint64  `json:"flows"`
-	FlowsMax     uint64  `json:"flows_max"`
+	Flows        uint64  `json:"flows" doc:"Of both families."`
+	FlowsMax     uint64  `json:"flows_max" doc:"Of both families; each has room of its own."`
+	Flows6       uint64  `json:"flows6" doc:"IPv6 alone."`
+	Flows6Max    uint64  `json:"flows6_max" doc:"IPv6 alone."`
 	FlowsNew     uint64  `json:"flows_created"`
-	FlowsExpired uint64  `json:"flows_expired"`
+	FlowsExpired uint64  `json:"flows_expired" doc:"Ended by their time-out."`
+	FlowsEvicted uint64  `json:"flows_evicted" doc:"Embryonic, ended to make room for a new one."`
 	Polls        uint64  `json:"polls"`
 	BusyPolls    uint64  `json:"busy_polls" doc:"Rounds that moved packets."`
 	Busy         float64 `json:"busy" doc:"Share of busy polls in the last second, 0 to 1."`

@@ -62,7 +62,8 @@ func (c collector) status(out chan<- prometheus.Metric) {
 	s := c.source.Status()
 	info.send(out, 1, s.Version, s.DPDK)
 	revision.send(out, s.Revision)
-	flowsMax.send(out, s.FlowsMax)
+	flowsMax.send(out, s.FlowsMax-s.Flows6Max, "ipv4")
+	flowsMax.send(out, s.Flows6Max, "ipv6")
 	mbufs.send(out, uint64(s.Mbufs))
 	mbufsInUse.send(out, uint64(s.MbufsInUse))
 }
@@ -71,9 +72,11 @@ func sendWorker(out chan<- prometheus.Metric, w api.Worker) {
 	id := strconv.Itoa(w.ID)
 	received.send(out, w.Received, id)
 	generated.send(out, w.Generated, id)
-	flows.send(out, w.Flows, id)
+	flows.send(out, w.Flows-w.Flows6, id, "ipv4")
+	flows.send(out, w.Flows6, id, "ipv6")
 	flowsCreated.send(out, w.FlowsNew, id)
 	flowsExpired.send(out, w.FlowsExpired, id)
+	flowsEvicted.send(out, w.FlowsEvicted, id)
 	polls.send(out, w.Polls, id)
 	busyPolls.send(out, w.BusyPolls, id)
 }
@@ -94,6 +97,11 @@ func sendPort(out chan<- prometheus.Metric, p api.Port) {
 	portLost.send(out, p.RxNoBuf, p.Name, "rx-no-mbuf")
 	portToKernel.send(out, p.ToKernel, p.Name)
 	portFromKernel.send(out, p.FromKernel, p.Name)
+	for _, t := range p.Twins {
+		for reason, n := range t.Lost {
+			twinLost.send(out, n, p.Name, t.Name, reason)
+		}
+	}
 }
 
 func sendService(out chan<- prometheus.Metric, s api.ServiceCounters) {

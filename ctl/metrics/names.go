@@ -22,17 +22,18 @@ func (s series) send(out chan<- prometheus.Metric, value uint64, labels ...strin
 
 var (
 	info       = gauge("build_info", "Always 1; what runs.", "version", "dpdk")
-	revision   = gauge("config_revision", "Configuration changes so far.")
-	flowsMax   = gauge("flows_max", "Flows that fit into the tables of all workers.")
+	revision   = gauge("config_revision", "Grows by 1 with every configuration change, from the start time in milliseconds.")
+	flowsMax   = gauge("flows_max", "Flows that fit into the tables of all workers.", "family")
 	mbufs      = gauge("mbufs", "Packet buffers in the pool.")
 	mbufsInUse = gauge("mbufs_in_use", "Packet buffers out of the pool, receive rings included.")
 
 	verdictPackets = counter("packets_total", "Packets by how they ended.", "worker", "verdict", "outcome")
 	received       = counter("worker_received_packets_total", "Packets from ports and other workers.", "worker")
 	generated      = counter("worker_generated_packets_total", "Packets from the gateway's kernel.", "worker")
-	flows          = gauge("worker_flows", "Flows in the worker's table.", "worker")
+	flows          = gauge("worker_flows", "Flows in the worker's table.", "worker", "family")
 	flowsCreated   = counter("worker_flows_created_total", "Flows created.", "worker")
 	flowsExpired   = counter("worker_flows_expired_total", "Flows ended by their time-out.", "worker")
+	flowsEvicted   = counter("worker_flows_evicted_total", "Embryonic flows ended to make room for new ones.", "worker")
 	polls          = counter("worker_polls_total", "Rounds of the poll loop.", "worker")
 	busyPolls      = counter("worker_busy_polls_total", "Rounds that moved packets.", "worker")
 
@@ -42,8 +43,9 @@ var (
 	portRxBytes    = counter("port_receive_bytes_total", "Bytes received by the device.", "port")
 	portTxBytes    = counter("port_transmit_bytes_total", "Bytes transmitted by the device.", "port")
 	portLost       = counter("port_lost_packets_total", "Packets lost in the device, by reason.", "port", "reason")
-	portToKernel   = counter("port_to_kernel_packets_total", "Frames given to the kernel through the twin.", "port")
-	portFromKernel = counter("port_from_kernel_packets_total", "Frames from the kernel through the twin.", "port")
+	portToKernel   = counter("port_to_kernel_packets_total", "Frames given to the kernel through the twins.", "port")
+	twinLost       = counter("twin_lost_packets_total", "Frames that did not reach the other side of a twin, by reason.", "port", "twin", "reason")
+	portFromKernel = counter("port_from_kernel_packets_total", "Frames from the kernel through the twins.", "port")
 
 	weight          = gauge("backend_weight", "Configured weight; 0 for a removed backend.", "service", "backend")
 	backendFlows    = counter("backend_flows_total", "Flows created.", "service", "backend")

@@ -1,0 +1,70 @@
+package metrics
+
+import (
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sluice-lb/sluice/ctl/api"
+)
+
+// fixed is a source of numbers that differ, so that none can pass for another.
+type fixed struct{}
+
+func (fixed) Status() api.Status {
+	return api.Status{Version: "v", DPDK: "d", Revision: 7, FlowsMax: 110, Flows6Max: 10, Mbufs: 20, MbufsInUse: 3}
+}
+
+func (fixed) Ports() []api.Port {
+	return []api.Port{{Name: "lan", Link: "up", RxPackets: 31, TxPackets: 32, RxMissed: 33, ToKernel: 34, FromKernel: 35,
+		Twins: []api.Twin{{Name: "sl-lan", Lost: map[string]uint64{"ring-full": 36}}, {Name: "sl-lan.100", VLAN: 100, Lost: map[string]uint64{"ring-full": 37}}}}}
+}
+
+func (fixed) Workers() []api.Worker {
+	return []api.Worker{{ID: 1, Received: 41, Generated: 42, Flows: 47, Flows6: 4, FlowsNew: 44, FlowsExpired: 45, FlowsEvicted: 46}}
+}
+
+func (fixed) Verdicts() []api.Verdict {
+	return []api.Verdict{{Name: "forwarded", Outcome: "transmitted", Workers: []uint64{51, 52}}}
+}
+
+func (fixed) Counters() []api.ServiceCounters {
+	return []api.ServiceCounters{{Protocol: "tcp", Address: "2001:db8::1", Port: 80,
+		Backends: []api.BackendCounters{{Address: "2001:db8::11", Port: 81, Weight: 61, Traffic: api.Traffic{Flows: 62, OutBytes: 63}}}}}
+}
+
+func TestSeries(t *testing.T) {
+	answer := httptest.NewRecorder()
+	Handler(fixed{}).ServeHTTP(answer, httptest.NewRequest("GET", "/metrics", nil))
+	text := answer.Body.String()
+	for _, line := range []string{
+		`sluice_build_info{dpdk="d",version="v"} 1`,
+		`sluice_config_revision 7`,
+		`sluice_flows_max{family="ipv4"} 100`, `sluice_flows_max{family="ipv6"} 10`,
+		`sluice_mbufs 20`, `sluice_mbufs_in_use 3`,
+		`sluice_port_up{port="lan"} 1`,
+		`sluice_port_lost_packets_total{port="lan",reason="rx-missed"} 33`,
+		`sluice_port_to_kernel_packets_total{port="lan"} 34`, `sluice_port_from_kernel_packets_total{port="lan"} 35`,
+		`sluice_twin_lost_packets_total{port="lan",reason="ring-full",twin="sl-lan"} 36`,
+		`sluice_twin_lost_packets_total{port="lan",reason="ring-full",twin="sl-lan.100"} 37`,
+		`sluice_worker_flows{family="ipv4",worker="1"} 43`, `sluice_worker_flows{family="ipv6",worker="1"} 4`,
+		`sluice_worker_flows_created_total{worker="1"} 44`, `sluice_worker_flows_expired_total{worker="1"} 45`,
+		`sluice_worker_flows_evicted_total{worker="1"} 46`,
+		`sluice_packets_total{outcome="transmitted",verdict="forwarded",worker="0"} 51`,
+		`sluice_packets_total{outcome="transmitted",verdict="forwarded",worker="1"} 52`,
+		`sluice_backend_weight{backend="[2001:db8::11]:81",service="tcp:[2001:db8::1]:80"} 61`,
+		`sluice_backend_flows_total{backend="[2001:db8::11]:81",service="tcp:[2001:db8::1]:80"} 62`,
+		`sluice_backend_bytes_total{backend="[2001:db8::11]:81",direction="out",service="tcp:[2001:db8::1]:80"} 63`,
+	} {
+		assert.Contains(t, text, line+"\n")
+	}
+	problems, err := promlint.New(strings.NewReader(text)).Lint()
+	require.NoError(t, err)
+	for _, p := range problems {
+		assert.False(t, strings.HasPrefix(p.Metric, "sluice_"), "%s: %s", p.Metric, p.Text)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -50,6 +51,9 @@ func clean(c *config.Config) error {
 	_ = os.Remove(c.RunDir) // fails, rightly, while there is something else in it
 	return nil
 }
+
+// undoFile is where the kernel path writes down what has to be undone.
+func undoFile(c *config.Config) string { return filepath.Join(c.RunDir, "undo.json") }
 
 // left says what a daemon that ended well has left.
 func left(c *config.Config) string {

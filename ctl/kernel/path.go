@@ -15,45 +15,20 @@ import (
 // Config is what concerns all ports.
 type Config struct {
 	StateFile string // what has to be undone; in the run directory, one per daemon
-	Keep      bool   // twins, their addresses and routes stay when the daemon ends, but for ports with a Device, which gets its own back
-	TakeOver  bool   // addresses and routes found on silenced devices move to their twins
-}
 
-// PortSpec is one network of a port and its twin: the untagged one, or a VLAN.
-// Several have the same Index; exactly one of them is untagged.
-type PortSpec struct {
-	Name      string // as configured
-	Index     int    // as in packet.Buf.Port
-	VLAN      uint16 // 802.1Q id; 0: untagged frames, and those tagged with a priority alone
-	MAC       packet.MAC
-	MTU       uint16         // bytes of IP packet
-	TwinName  string         // interface name; empty: "sl-" and Name, and for a VLAN a dot and its id
-	Device    string         // interface behind a net_af_packet port, to be silenced; empty: none; of VLANs: ignored
-	Addresses []netip.Prefix // of the twin, with the host part
-	Routes    []RouteSpec    // out of the twin
-}
+	// Keep makes twins with their configured addresses and routes outlive the
+	// daemon, and with them sessions that the kernel has over them; devices stay
+	// silenced, as their addresses would answer in the twins' place. What is left
+	// so is undone by Recover, or by the end of a daemon that does not keep.
+	Keep bool
 
-func (s *PortSpec) twinName() string {
-	switch {
-	case s.TwinName != "":
-		return s.TwinName
-	case s.VLAN != 0:
-		return fmt.Sprintf("sl-%s.%d", s.Name, s.VLAN)
-	}
-	return "sl-" + s.Name
-}
-
-func (s *PortSpec) network() network { return network{uint16(s.Index), s.VLAN} }
-
-// RouteSpec is a route in the main table; without Via it is on-link.
-type RouteSpec struct {
-	To  netip.Prefix
-	Via netip.Addr
+	TakeOver bool // addresses and routes found on silenced devices move to their twins
 }
 
 // Path is the whole kernel path of a daemon.
 type Path struct {
 	log    *slog.Logger
+	keep   bool // what we set up
 	twins  []*twin
 	pump   *pump
 	mirror *mirror
@@ -67,41 +42,34 @@ type Path struct {
 	closed  error // of the one Close
 }
 
-// Open undoes what a killed run has left, silences the devices behind ports,
-// and makes the twins with their addresses and routes; packets do not flow and
-// nothing is published before Start. pool and rings (one per worker) are those
-// of the workers; publish is called from one goroutine, once within Start, and
-// has to be quick. log may be nil. After an error everything is as before.
+// Open goes on from what an earlier run has left, as far as these ports need it,
+// and undoes the rest; it silences the devices behind ports, and makes the twins
+// with their addresses and routes. Packets do not flow and nothing is published
+// before Start. pool and rings (one per worker) are those of the workers; publish
+// is called from one goroutine, once within Start, and has to be quick. log may be
+// nil. After an error nothing new is left, and nothing old unless cfg.Keep.
 func Open(cfg Config, ports []PortSpec, pool packet.Pool, rings []*packet.KernelRings,
 	hops *service.NextHops, publish func(*service.Net), log *slog.Logger) (*Path, error) {
 	log = orDefault(log)
 	if err := check(ports, rings); err != nil {
 		return nil, err
 	}
-	if err := Recover(cfg.StateFile, log); err != nil {
+	state, err := loadState(cfg.StateFile, log)
+	if err != nil {
 		return nil, err
 	}
-	p := &Path{log: log, state: &state{path: cfg.StateFile, log: log}, news: newAnnouncer(), fixed: map[*twin]map[netip.Prefix]bool{}}
-	var err error
+	if err := state.adopt(ports); err != nil {
+		return nil, err
+	}
+	p := &Path{log: log, keep: cfg.Keep, state: state, news: newAnnouncer(), fixed: map[*twin]map[netip.Prefix]bool{}}
 	if p.mirror, err = newMirror(hops, publish, log); err != nil {
 		return nil, err
 	}
 	if err = p.openPorts(cfg, ports); err != nil {
-		return nil, errors.Join(err, p.mirror.close(), p.closeTwins(), p.state.undo())
+		return nil, errors.Join(err, p.mirror.close(), p.abandon())
 	}
 	p.pump = newPump(pool, rings, p.twins, log)
 	return p, nil
-}
-
-func check(ports []PortSpec, rings []*packet.KernelRings) error {
-	seen := map[network]bool{}
-	for _, spec := range ports {
-		if spec.Index < 0 || len(rings) == 0 || spec.Index >= len(rings[0].From) || spec.VLAN > maxVLAN || seen[spec.network()] {
-			return fmt.Errorf("open kernel path: port %s: index %d has no ring of worker 0, or VLAN %d is none, or taken", spec.Name, spec.Index, spec.VLAN)
-		}
-		seen[spec.network()] = true
-	}
-	return nil
 }
 
 func (p *Path) openPorts(cfg Config, ports []PortSpec) error {
@@ -109,11 +77,14 @@ func (p *Path) openPorts(cfg Config, ports []PortSpec) error {
 		return err
 	}
 	for _, spec := range ports {
-		t, err := openTwin(spec, cfg.Keep && spec.Device == "", p.news)
+		t, err := openTwin(spec, p.news)
 		if err != nil {
 			return err
 		}
 		p.twins = append(p.twins, t)
+		if err := p.persist(t); err != nil {
+			return err
+		}
 		p.mirror.addPort(t.index, &mirrorPort{network: t.network, mac: spec.MAC, mtu: spec.MTU})
 		if spec, err = p.silence(cfg, spec); err != nil {
 			return err
@@ -125,8 +96,29 @@ func (p *Path) openPorts(cfg Config, ports []PortSpec) error {
 	return nil
 }
 
-// maxVLAN is the greatest id; 4095 is reserved (IEEE 802.1Q table 9-2).
-const maxVLAN = 4094
+// persist makes a twin stay or not; the file knows before it does.
+func (p *Path) persist(t *twin) error {
+	if p.keep {
+		if err := p.state.keepTwin(t.name, t.index); err != nil {
+			return err
+		}
+	}
+	return t.persist(p.keep)
+}
+
+// abandon undoes what Open has done so far.
+func (p *Path) abandon() error {
+	var failed []error
+	for _, t := range p.twins {
+		t.keep = p.keep && p.state.hasFound(t.name)
+		failed = append(failed, t.close())
+	}
+	undo := p.state.undo
+	if p.keep {
+		undo = p.state.undoNew
+	}
+	return errors.Join(append(failed, undo())...)
+}
 
 // silence silences the device behind a port, if any, and returns the port with
 // what it takes over from there.
@@ -192,69 +184,6 @@ func (p *Path) Resolve(addr netip.Addr) { p.mirror.resolve(addr) }
 // all routes are kept resolved anyway.)
 func (p *Path) SetBackends(addrs []netip.Addr) { p.mirror.setBackends(addrs) }
 
-// SetAddresses makes addrs exactly the addresses that we manage beside the
-// configured ones: virtual and local addresses of services, as /32 or /128 on
-// the twin that has a subnet with the address, else on the first. Addresses that
-// somebody else has put on a twin stay.
-func (p *Path) SetAddresses(addrs []netip.Addr) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if len(p.twins) == 0 {
-		return errors.New("set addresses: no port: configure one")
-	}
-	wanted, present, err := p.present()
-	if err != nil {
-		return err
-	}
-	for _, addr := range addrs {
-		if t := home(p.twins, present, addr); t != nil {
-			wanted[t][netip.PrefixFrom(addr, addr.BitLen())] = true
-		}
-	}
-	var failed []error
-	for _, t := range p.twins {
-		failed = append(failed, t.reconcile(wanted[t]))
-	}
-	return errors.Join(failed...)
-}
-
-// present lists what is on the twins, and starts the wanted set of each with
-// what is configured.
-func (p *Path) present() (map[*twin]map[netip.Prefix]bool, map[*twin][]address, error) {
-	wanted, present := map[*twin]map[netip.Prefix]bool{}, map[*twin][]address{}
-	for _, t := range p.twins {
-		list, err := addressesOf(t.index)
-		if err != nil {
-			return nil, nil, err
-		}
-		present[t], wanted[t] = list, map[netip.Prefix]bool{}
-		for prefix := range p.fixed[t] {
-			wanted[t][prefix] = true
-		}
-	}
-	return wanted, present, nil
-}
-
-// home finds the twin for a managed address; nil when it is configured on one
-// with the prefix of its subnet.
-func home(twins []*twin, present map[*twin][]address, addr netip.Addr) *twin {
-	best, bits := twins[0], -1
-	for _, t := range twins {
-		for _, a := range present[t] {
-			if a.prefix.IsSingleIP() || !a.prefix.Contains(addr) {
-				continue
-			}
-			if a.prefix.Addr() == addr {
-				return nil
-			}
-			if a.prefix.Bits() > bits {
-				best, bits = t, a.prefix.Bits()
-			}
-		}
-	}
-	return best
-}
-
 // LinkChanged gives the twins of a port the carrier of the port, and with one
 // announces their addresses.
 func (p *Path) LinkChanged(port int, up bool) error {
@@ -282,9 +211,9 @@ func (p *Path) Counters() Counters {
 }
 
 // Close stops everything, gives the buffers in the rings back to the pool,
-// removes the twins (or only the managed addresses from those that are kept)
-// and restores the silenced devices. The workers have stopped before. Another
-// Close does nothing and returns the same.
+// removes the twins and restores the silenced devices; or, to keep them, removes
+// the managed addresses alone. The workers have stopped before. Another Close does
+// nothing and returns the same.
 func (p *Path) Close() error {
 	p.closing.Do(func() { p.closed = p.close() })
 	return p.closed
@@ -295,7 +224,12 @@ func (p *Path) close() error {
 	err := errors.Join(p.mirror.close(), p.pump.close())
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return errors.Join(err, p.closeTwins(), p.state.undo())
+	err = errors.Join(err, p.closeTwins())
+	if p.keep {
+		p.log.Info("twins are kept, devices stay silenced", "state", p.state.path)
+		return err
+	}
+	return errors.Join(err, p.state.undo())
 }
 
 func (p *Path) closeTwins() error {

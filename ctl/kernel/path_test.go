@@ -142,17 +142,18 @@ func TestKeptTwinIsAdopted(t *testing.T) {
 	needNamespace(t)
 	spec := portNumber(0)
 	spec.Routes = []RouteSpec{{netip.MustParsePrefix("203.0.113.0/24"), netip.MustParseAddr("10.0.0.254")}}
-	p := openPath(t, Config{Keep: true}, spec)
+	file := filepath.Join(t.TempDir(), "state")
+	p := openPath(t, Config{Keep: true, StateFile: file}, spec)
 	require.NoError(t, p.Start())
 	require.NoError(t, p.SetAddresses(addrs("192.0.2.1")))
 	index := p.twins[0].index
-	p.close()
+	p.stop()
 	require.Contains(t, linkNames(t), "sl-w0")
 	require.ElementsMatch(t, []string{"10.0.0.1/24", "fd00::1/64"}, addressList(t, "sl-w0"), "virtual addresses go")
 
 	spec.Addresses = prefixes("10.0.0.1/24", "10.0.5.1/24")
 	spec.Routes = []RouteSpec{{netip.MustParsePrefix("198.51.100.0/24"), netip.MustParseAddr("10.0.0.254")}}
-	p = openPath(t, Config{}, spec)
+	p = openPath(t, Config{StateFile: file}, spec)
 	require.Equal(t, index, p.twins[0].index)
 	require.NoError(t, p.SetAddresses(nil))
 	require.ElementsMatch(t, []string{"10.0.0.1/24", "10.0.5.1/24"}, addressList(t, "sl-w0"))

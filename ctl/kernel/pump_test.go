@@ -225,17 +225,17 @@ func TestTwinNames(t *testing.T) {
 func TestTwinNameTakenByOtherInterface(t *testing.T) {
 	needNamespace(t)
 	newHost(t, "sl-w0")
-	_, err := openTwin(portNumber(0), false, newAnnouncer())
+	_, err := openTwin(portNumber(0), newAnnouncer())
 	require.ErrorIs(t, err, unix.EINVAL)
 	require.ErrorContains(t, err, "sl-w0")
 }
 
 func TestTwinHeldByOtherDaemon(t *testing.T) {
 	needNamespace(t)
-	first, err := openTwin(portNumber(0), false, newAnnouncer())
+	first, err := openTwin(portNumber(0), newAnnouncer())
 	require.NoError(t, err)
 	defer first.close()
-	_, err = openTwin(portNumber(0), false, newAnnouncer())
+	_, err = openTwin(portNumber(0), newAnnouncer())
 	require.ErrorIs(t, err, unix.EBUSY)
 }
 

@@ -1,10 +1,12 @@
 package kernel
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"slices"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -18,6 +20,8 @@ type savedDevice struct {
 	DisableIPv6 string   `json:"disable_ipv6,omitempty"` // empty: kernel without IPv6
 	Addresses   [][]byte `json:"addresses,omitempty"`    // RTM_NEWADDR
 	Routes      [][]byte `json:"routes,omitempty"`       // RTM_NEWROUTE
+
+	found bool // an earlier run has silenced it
 }
 
 // silence makes the kernel behind the device deaf and nameless there, while
@@ -28,13 +32,20 @@ type savedDevice struct {
 //  3. turn IPv6 off and take the addresses away; their routes go with them
 //
 // Otherwise the kernel would answer beside its twin: a second ping reply, a RST
-// into a connection that we forward.
+// into a connection that we forward. A device that an earlier run has silenced
+// stays so throughout; what somebody has put there since is added to what it gets
+// back.
 func (s *state) silence(device string) (savedDevice, error) {
 	saved, err := inspect(device)
 	if err != nil {
 		return saved, fmt.Errorf("silence device: %s: %w", device, err)
 	}
-	s.Devices = append(s.Devices, saved)
+	if i := slices.IndexFunc(s.Devices, func(d savedDevice) bool { return d.Name == device }); i >= 0 {
+		saved = s.Devices[i].merged(saved)
+		s.Devices[i] = saved
+	} else {
+		s.Devices = append(s.Devices, saved)
+	}
 	if err := s.save(); err != nil {
 		return saved, err
 	}
@@ -62,6 +73,28 @@ func inspect(device string) (savedDevice, error) {
 	}
 	saved.Routes, err = routeMessages(saved.Index)
 	return saved, err
+}
+
+// isThere tells the silenced device from another that has got its name.
+func (d *savedDevice) isThere() bool {
+	link, err := netlink.LinkByName(d.Name)
+	return err == nil && link.Attrs().Index == d.Index
+}
+
+// merged is the device with what it has now beside what it had.
+func (d savedDevice) merged(now savedDevice) savedDevice {
+	had := d.prefixes()
+	for _, m := range now.Addresses {
+		if a, ok := parseAddress(m); ok && !slices.Contains(had, a.prefix) {
+			d.Addresses = append(d.Addresses, m)
+		}
+	}
+	for _, m := range now.Routes {
+		if !slices.ContainsFunc(d.Routes, func(old []byte) bool { return bytes.Equal(old, m) }) {
+			d.Routes = append(d.Routes, m)
+		}
+	}
+	return d
 }
 
 func (d *savedDevice) strip() error {

@@ -9,14 +9,17 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"github.com/vishvananda/netlink"
 )
 
 // state is everything that has to be undone at the end, as it was before. It is
 // in its file before anything is changed, so that the next start can undo what
-// a killed daemon could not.
+// a killed daemon could not, or what one that keeps its twins did not.
 type state struct {
 	Sysctls []savedSysctl `json:"sysctls,omitempty"`
 	Devices []savedDevice `json:"devices,omitempty"`
+	Twins   []savedTwin   `json:"twins,omitempty"` // that are kept
 
 	path string
 	log  *slog.Logger
@@ -26,6 +29,16 @@ type state struct {
 type savedSysctl struct {
 	File  string `json:"file"` // below /proc/sys/net
 	Value string `json:"value"`
+
+	found bool // an earlier run has left it so
+}
+
+// savedTwin is a tap that outlives us.
+type savedTwin struct {
+	Name  string `json:"name"`
+	Index int    `json:"index"` // tells it from another of the same name
+
+	found bool
 }
 
 // setSysctl remembers the value of a sysctl and changes it.
@@ -34,7 +47,7 @@ func (s *state) setSysctl(file, value string) error {
 	if err != nil || old == value {
 		return err
 	}
-	s.Sysctls = append(s.Sysctls, savedSysctl{file, old})
+	s.Sysctls = append(s.Sysctls, savedSysctl{File: file, Value: old})
 	if err := s.save(); err != nil {
 		return err
 	}
@@ -70,16 +83,43 @@ func (s *state) write() error {
 }
 
 // undo restores everything and removes the file. What fails stays in the file.
-func (s *state) undo() error {
+func (s *state) undo() error { return s.undoBut(rest{}) }
+
+// undoNew is undo of what this run alone has changed.
+func (s *state) undoNew() error {
+	return s.undoBut(rest{
+		device:   func(d savedDevice) bool { return d.found },
+		twin:     func(t savedTwin) bool { return t.found },
+		settings: true,
+	})
+}
+
+// rest says what stays as it is, of what an earlier run has left.
+type rest struct {
+	device   func(savedDevice) bool // nil: none
+	twin     func(savedTwin) bool   // nil: none
+	settings bool
+}
+
+// undoBut restores all but the rest. Twins go first: devices get back addresses
+// and routes that twins may have.
+func (s *state) undoBut(r rest) error {
 	var failed []error
-	keep := func(err error) bool {
+	done := func(err error) bool {
 		failed = append(failed, err)
 		return err == nil
 	}
-	s.Devices = slices.DeleteFunc(s.Devices, func(d savedDevice) bool { return keep(d.restore(s.log)) })
-	s.Sysctls = slices.DeleteFunc(s.Sysctls, func(v savedSysctl) bool { return keep(writeSysctl(v.File, v.Value)) })
+	s.Twins = slices.DeleteFunc(s.Twins, func(t savedTwin) bool {
+		return !(r.twin != nil && r.twin(t)) && done(t.remove())
+	})
+	s.Devices = slices.DeleteFunc(s.Devices, func(d savedDevice) bool {
+		return !(r.device != nil && r.device(d)) && done(d.restore(s.log))
+	})
+	s.Sysctls = slices.DeleteFunc(s.Sysctls, func(v savedSysctl) bool {
+		return !(r.settings && v.found) && done(writeSysctl(v.File, v.Value))
+	})
 	err := errors.Join(failed...)
-	if err != nil {
+	if !s.empty() {
 		return errors.Join(err, s.save())
 	}
 	if err := os.Remove(s.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -88,28 +128,27 @@ func (s *state) undo() error {
 	return nil
 }
 
-// Recover undoes what the state file says that an earlier run has changed:
-// addresses, routes, sysctls and packet filters of silenced devices. Without a
-// file there is nothing to do; devices that are gone are passed over. A route
-// that the kernel refuses now is logged and given up. After an error the file
-// holds what remains, for the next attempt. The caller makes sure that no other
-// daemon is using the file. log may be nil.
-func Recover(path string, log *slog.Logger) error {
-	text, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
+// keepTwin notes that a tap is to stay.
+func (s *state) keepTwin(name string, index int) error {
+	if slices.ContainsFunc(s.Twins, func(t savedTwin) bool { return t.Name == name && t.Index == index }) {
 		return nil
 	}
+	s.Twins = append(s.Twins, savedTwin{Name: name, Index: index})
+	return s.save()
+}
+
+// remove takes a kept twin away, unless it is gone.
+func (t *savedTwin) remove() error {
+	link, err := netlink.LinkByName(t.Name)
+	if _, gone := errors.AsType[netlink.LinkNotFoundError](err); gone || err == nil && link.Attrs().Index != t.Index {
+		return nil
+	}
+	if err == nil {
+		err = netlink.LinkDel(link)
+	}
 	if err != nil {
-		return fmt.Errorf("read state of the last run: %w", err)
+		return fmt.Errorf("remove kept twin: %s: %w", t.Name, err)
 	}
-	s := &state{path: path, log: orDefault(log)}
-	if err := json.Unmarshal(text, s); err != nil {
-		return fmt.Errorf("read state of the last run: %s: %w: restore the interfaces by hand and remove the file", path, err)
-	}
-	if err := s.undo(); err != nil {
-		return fmt.Errorf("undo the last run: %w: mend it, or remove %s to give it up", err, path)
-	}
-	s.log.Info("undid what the last run had left", "state", path)
 	return nil
 }
 

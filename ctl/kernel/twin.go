@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net"
@@ -37,7 +38,7 @@ type twin struct {
 // openTwin makes the tap of a network, or adopts the persistent one of that name,
 // and brings it up without addresses. Attaching turns its carrier on, which the
 // routes to come need: the kernel refuses gateways behind a link that is down.
-func openTwin(spec PortSpec, keep bool, news *announcer) (*twin, error) {
+func openTwin(spec PortSpec, news *announcer) (*twin, error) {
 	name := spec.twinName()
 	if err := checkName(name); err != nil {
 		return nil, err
@@ -46,9 +47,9 @@ func openTwin(spec PortSpec, keep bool, news *announcer) (*twin, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &twin{name: name, network: spec.network(), mac: spec.MAC, keep: keep, file: file, added: map[netip.Prefix]bool{}, news: news}
+	t := &twin{name: name, network: spec.network(), mac: spec.MAC, file: file, added: map[netip.Prefix]bool{}, news: news}
 	if err := t.configure(spec); err != nil {
-		return nil, errors.Join(fmt.Errorf("configure twin: %s: %w", name, err), t.close())
+		return nil, errors.Join(fmt.Errorf("configure twin: %s: %w", name, err), file.Close())
 	}
 	return t, nil
 }
@@ -108,8 +109,7 @@ func (t *twin) configure(spec PortSpec) error {
 	}
 	t.index = link.Attrs().Index
 	steps := []func() error{
-		func() error { return t.ioctlInt(unix.TUNSETPERSIST, btoi(t.keep)) },
-		func() error { return netlink.LinkSetHardwareAddr(link, net.HardwareAddr(spec.MAC[:])) },
+		func() error { return setHardwareAddr(link, spec.MAC) },
 		func() error { return netlink.LinkSetMTU(link, int(spec.MTU)) },
 		func() error { return setTwinSysctls(t.name) },
 		func() error { return netlink.LinkSetUp(link) },
@@ -119,6 +119,24 @@ func (t *twin) configure(spec PortSpec) error {
 			return err
 		}
 	}
+	return nil
+}
+
+// setHardwareAddr leaves one alone that is right: a change empties the kernel's
+// table of neighbours.
+func setHardwareAddr(link netlink.Link, mac packet.MAC) error {
+	if bytes.Equal(link.Attrs().HardwareAddr, mac[:]) {
+		return nil
+	}
+	return netlink.LinkSetHardwareAddr(link, net.HardwareAddr(mac[:]))
+}
+
+// persist decides whether the tap outlives its descriptor.
+func (t *twin) persist(keep bool) error {
+	if err := t.ioctlInt(unix.TUNSETPERSIST, btoi(keep)); err != nil {
+		return fmt.Errorf("keep twin: %s: %w", t.name, err)
+	}
+	t.keep = keep
 	return nil
 }
 
@@ -152,7 +170,7 @@ func (t *twin) control(f func(fd int)) error {
 func (t *twin) close() error {
 	var err error
 	if !t.keep {
-		err = t.ioctlInt(unix.TUNSETPERSIST, 0)
+		err = t.persist(false)
 	}
 	return errors.Join(err, t.file.Close())
 }

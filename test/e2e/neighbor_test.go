@@ -65,12 +65,9 @@ func TestBackendThatNobodyHas(t *testing.T) {
 	d.stop()
 }
 
-// With keep_twins a restart finds what the last run has left; a twin of a
-// silenced device is not kept, as the device gets its addresses back.
 func TestRestartForgetsFlowsAndForwards(t *testing.T) {
 	l := newLab(t)
-	keep := setup{Config: map[string]any{"kernel.keep_twins": true}}
-	d := l.start(keep)
+	d := l.start(setup{})
 	services := []api.Service{l.service("fullnat", "tcp", "rs1", "rs2"), l.service("dr", "tcp", "rs1", "rs2")}
 	_, err := d.ReplaceServices(ctx, services, nil)
 	require.NoError(t, err)
@@ -80,8 +77,7 @@ func TestRestartForgetsFlowsAndForwards(t *testing.T) {
 	eventually(t, "a connection is open", func() bool { return d.established(netip.AddrPort{}) == 1 })
 	d.stop()
 
-	keep.Config["services"] = services // from the file this time
-	d = l.start(keep)
+	d = l.start(setup{Config: map[string]any{"services": services}}) // from the file this time
 	assert.ErrorIs(t, talk(conn), syscall.ECONNRESET, "its flow is forgotten, and it learns so")
 	for _, s := range services {
 		key, err := s.Key()

@@ -12,7 +12,6 @@ import (
 	"net/netip"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -107,6 +106,7 @@ func (d *daemon) start() error {
 	if err := d.path.Start(); err != nil {
 		return err
 	}
+	d.engine.golive()
 	d.plane.start()
 	d.engine.startUpkeep()
 	d.serve()
@@ -218,9 +218,6 @@ func (d *daemon) stop() (err error) {
 	_ = os.Remove(d.config.RunDir) // fails, rightly, while there is something else in it
 	return err
 }
-
-// undoFile is where the kernel path writes down what has to be undone.
-func undoFile(c *config.Config) string { return filepath.Join(c.RunDir, "undo.json") }
 
 // prefixOf names the EAL's files. It follows from the run directory, so that
 // the next start finds what a killed run has left.

@@ -27,6 +27,7 @@ type engine struct {
 	busy    []atomic.Uint64 // per worker: share of busy polls in the last second, in 1/1000
 
 	changing  sync.Mutex // one change at a time, the kernel's addresses included
+	live      bool       // packets flow; guarded by changing
 	reloading sync.Mutex // one reload at a time
 
 	mu       sync.Mutex                        // guards what follows
@@ -49,11 +50,12 @@ func newEngine(d *daemon) *engine {
 func (e *engine) Change(_ context.Context, c api.Change) (uint64, error) {
 	e.changing.Lock()
 	defer e.changing.Unlock()
+	e.meet(c.Edit)
 	revision, err := e.builder.Apply(c)
+	e.path.SetBackends(e.builder.Backends())
 	if err != nil {
 		return revision, err
 	}
-	e.path.SetBackends(e.builder.Backends())
 	if err := e.path.SetAddresses(e.addresses()); err != nil {
 		return revision, fmt.Errorf("the change is in force, but not all addresses are: %w", err)
 	}

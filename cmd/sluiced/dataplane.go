@@ -52,7 +52,7 @@ func openDataplane(c *config.Config) (_ *dataplane, err error) {
 		return nil, err
 	}
 	if d.pool, err = dpdk.NewPool("mbufs", c.EAL.Mbufs, roomFor(c.Ports), mbufCache, d.eal.Socket(0)); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("eal.mbufs: %d: %w (keys eal.memory_mb, eal.hugepages)", c.EAL.Mbufs, err)
 	}
 	if err = d.attach(c); err != nil {
 		return nil, err

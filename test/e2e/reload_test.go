@@ -182,6 +182,11 @@ func TestStartSaysAllThatIsWrong(t *testing.T) {
 	assert.Contains(t, says, "workers.cores: 1: is eal.main_core")
 	says = l.fail(setup{Config: port("device", "0000:7f:1f.7")})
 	assert.Contains(t, says, "ports[0] (lan): attach PCI device: 0000:7f:1f.7: this machine has none of that address")
+	says = l.fail(setup{Config: map[string]any{"workers.cores": []int{0, 1}}})
+	assert.Contains(t, says, "net_af_packet0,iface=eth0 has 1: add qpairs=2")
+	says = l.fail(setup{Config: map[string]any{"eal.memory_mb": 64, "eal.mbufs": 60000}})
+	assert.Contains(t, says, "eal.mbufs: 60000: ")
+	assert.Contains(t, says, "eal.memory_mb")
 	assert.Equal(t, before, l.fingerprint())
 }
 

@@ -33,6 +33,7 @@ type rig struct {
 // options of a rig; zero values take what newRig chooses.
 type options struct {
 	id, flows int
+	flows6    int
 	seed      uint64
 	timeouts  flow.Timeouts
 	world     *world.World
@@ -61,11 +62,11 @@ func newRig(t testing.TB, o options) *rig {
 		r.ports[i].RxPort = 7 // a device's own numbering must not matter
 		ports[i] = r.ports[i]
 	}
-	table, err := flow.New(flow.Config{Flows: max(o.flows, 1), Seed: o.seed, Timeouts: o.timeouts})
+	table, err := flow.New(flow.Config{Flows: max(o.flows, 1), Flows6: o.flows6, Seed: o.seed, Timeouts: o.timeouts})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, table.Close()) })
 	r.Worker = New(Config{
-		ID: o.id, Ports: ports, Pool: r.pool, Store: r.world.Store, Table: table,
+		ID: o.id, Ports: ports, VLANs: world.VLANs(), Pool: r.pool, Store: r.world.Store, Table: table,
 		Kernel: packet.NewKernelRings(2, max(o.rings, 64)), Peers: o.peers,
 		Backends: 1024, Services: 64, Limits: limits, Idle: o.idle,
 	})
@@ -151,9 +152,9 @@ func bytes(p frame.Packet, changes ...func(*frame.Packet)) []byte {
 	return p.Bytes()
 }
 
-// entries are the flows of the worker's table.
+// entries are the IPv4 flows of the worker's table.
 func (r *rig) entries() (list []flow.Entry4) {
-	for i := range r.table.Cap() {
+	for i := range r.table.Cap() - r.table.Cap6() {
 		if e := r.table.At(flow.Index(i + 1)); e.State != flow.StateNone {
 			list = append(list, *e)
 		}

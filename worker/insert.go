@@ -20,8 +20,9 @@ const (
 )
 
 // evictBudget is how many entries a new flow may look at, for one to take the
-// place of, when the table is full.
-const evictBudget = 16
+// place of, when the table is full. Open connections of one time lie side by side:
+// with few looks, a run of them would refuse many new flows before it is passed.
+const evictBudget = 64
 
 // insert4 makes the entry of an IPv4 flow.
 func (w *Worker) insert4(s *slot, c flow.Common, svc *service.Service, backend *service.Backend) (flow.Index, packet.Verdict) {

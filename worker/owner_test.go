@@ -54,7 +54,7 @@ type pair struct {
 
 func newPair(t *testing.T) *pair {
 	p := &pair{t: t}
-	shared := options{flows: 1000, world: world.New(2), pool: fake.NewPool(4096), peers: NewPeers(2, 512), idle: Sleep}
+	shared := options{flows: 1000, flows6: 1000, world: world.New(2), pool: fake.NewPool(4096), peers: NewPeers(2, 512), idle: Sleep}
 	for id := range p.workers {
 		shared.id = id
 		p.workers[id] = newRig(t, shared)

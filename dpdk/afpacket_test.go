@@ -2,71 +2,16 @@ package dpdk
 
 import (
 	"bytes"
-	"encoding/binary"
-	"fmt"
-	"net"
-	"os"
-	"runtime"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/vishvananda/netlink"
-	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
 
 	"github.com/sluice-lb/sluice/packet"
 )
-
-// vethPair makes a pair dpdk0 - peer0 in a network namespace of its own, in
-// which the rest of the test runs; the kernel removes both with the thread.
-func vethPair(t *testing.T) {
-	t.Helper()
-	if os.Getuid() != 0 {
-		t.Skip("needs root: makes a network namespace and a veth pair, opens packet sockets")
-	}
-	runtime.LockOSThread() // never unlocked: the thread ends with the test
-	ns, err := netns.New()
-	require.NoError(t, err)
-	t.Cleanup(func() { ns.Close() })
-	attrs := netlink.NewLinkAttrs()
-	attrs.Name = "dpdk0"
-	mac, err := net.ParseMAC("02:00:00:00:00:01")
-	require.NoError(t, err)
-	attrs.HardwareAddr = mac
-	require.NoError(t, netlink.LinkAdd(&netlink.Veth{LinkAttrs: attrs, PeerName: "peer0"}))
-	for _, name := range []string{"dpdk0", "peer0"} {
-		// No address, no router solicitation: nothing but the test's frames.
-		require.NoError(t, os.WriteFile("/proc/sys/net/ipv6/conf/"+name+"/disable_ipv6", []byte("1"), 0))
-		link, err := netlink.LinkByName(name)
-		require.NoError(t, err)
-		require.NoError(t, netlink.LinkSetUp(link))
-	}
-}
-
-// rawSocket is a kernel packet socket on an interface, with a time limit on
-// reads.
-func rawSocket(t *testing.T, iface string) int {
-	t.Helper()
-	link, err := net.InterfaceByName(iface)
-	require.NoError(t, err)
-	const all = unix.ETH_P_ALL<<8&0xff00 | unix.ETH_P_ALL>>8 // network byte order
-	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, all)
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = unix.Close(fd) })
-	require.NoError(t, unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: all, Ifindex: link.Index}))
-	limit := unix.NsecToTimeval(int64(10 * time.Second))
-	require.NoError(t, unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &limit))
-	return fd
-}
-
-func testFrame(i int) []byte {
-	frame := bytes.Repeat([]byte{byte(i)}, 60+13*i)
-	copy(frame, []byte{2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x88, 0xb5}) // IEEE 802 experimental EtherType
-	return frame
-}
 
 func TestAfPacketOnVeth(t *testing.T) {
 	vethPair(t)
@@ -78,60 +23,14 @@ func TestAfPacketOnVeth(t *testing.T) {
 	assert.Equal(t, uint16(1500), info.MTU)
 	assert.True(t, p.LinkUp())
 
-	peer := rawSocket(t, "peer0")
 	start := pool.InUse()
 	const frames = 100
-	for i := range frames {
-		_, err := unix.Write(peer, testFrame(i))
-		require.NoError(t, err)
-	}
-	// The worker sends each frame back with its first payload byte changed.
-	onWorker(t, func() error { return echo(p, frames) })
-	buf := make([]byte, 2048)
-	for i := range frames {
-		want := testFrame(i)
-		want[14]++
-		n := readIncoming(t, peer, buf)
-		require.Equal(t, want, buf[:n])
-	}
+	exchange(t, p, rawSocket(t, "peer0"), frames)
 	assert.Equal(t, start, pool.InUse())
 	s, err := p.Stats()
 	require.NoError(t, err)
 	assert.Equal(t, uint64(frames), s.RxPackets)
 	assert.Equal(t, uint64(frames), s.TxPackets)
-}
-
-// readIncoming skips what the socket itself sent.
-func readIncoming(t *testing.T, fd int, buf []byte) int {
-	for {
-		n, from, err := unix.Recvfrom(fd, buf, 0)
-		require.NoError(t, err)
-		if from.(*unix.SockaddrLinklayer).Pkttype != unix.PACKET_OUTGOING {
-			return n
-		}
-	}
-}
-
-func echo(p *Port, frames int) error {
-	var burst packet.Burst
-	deadline := time.Now().Add(10 * time.Second)
-	for done := 0; done < frames; {
-		n := p.Rx(0, &burst)
-		for i, b := range burst[:n] {
-			if want := testFrame(done + i); !bytes.Equal(want, b.Bytes()) {
-				return fmt.Errorf("frame %d: % x", done+i, b.Bytes())
-			}
-			b.Bytes()[14]++
-		}
-		if sent := p.Tx(0, &burst, n); sent != n {
-			return fmt.Errorf("sent %d of %d", sent, n)
-		}
-		done += n
-		if time.Now().After(deadline) {
-			return fmt.Errorf("received %d of %d", done, frames)
-		}
-	}
-	return nil
 }
 
 func TestAfPacketLinkAndMTU(t *testing.T) {
@@ -161,29 +60,6 @@ func TestAfPacketLinkAndMTU(t *testing.T) {
 	assert.Eventually(t, p.LinkUp, 10*time.Second, 5*time.Millisecond)
 }
 
-// allmulti is how many ask the kernel for all multicast of an interface.
-func allmulti(t *testing.T, index int) uint32 {
-	const iflaAllmulti = 61 // linux/if_link.h
-	raw, err := syscall.NetlinkRIB(syscall.RTM_GETLINK, syscall.AF_UNSPEC)
-	require.NoError(t, err)
-	messages, err := syscall.ParseNetlinkMessage(raw)
-	require.NoError(t, err)
-	for _, m := range messages {
-		if m.Header.Type != syscall.RTM_NEWLINK || binary.NativeEndian.Uint32(m.Data[4:]) != uint32(index) {
-			continue
-		}
-		attrs, err := syscall.ParseNetlinkRouteAttr(&m)
-		require.NoError(t, err)
-		for _, a := range attrs {
-			if a.Attr.Type == iflaAllmulti {
-				return binary.NativeEndian.Uint32(a.Value)
-			}
-		}
-	}
-	t.Skip("this kernel does not tell IFLA_ALLMULTI (before 6.0)")
-	return 0
-}
-
 func TestAfPacketTooManyQueues(t *testing.T) {
 	vethPair(t)
 	pool := newPool(t, 1023)
@@ -194,13 +70,7 @@ func TestAfPacketTooManyQueues(t *testing.T) {
 	p := attach(t, c)
 	assert.Equal(t, uint16(2), p.Info().Queues)
 	assert.Nil(t, p.Info().RSSKey, "the kernel's fanout is no Toeplitz")
-}
-
-// fds is how many file descriptors the process has.
-func fds(t *testing.T) int {
-	entries, err := os.ReadDir("/proc/self/fd")
-	require.NoError(t, err)
-	return len(entries)
+	hasLimit(t, p, "fanout")
 }
 
 func TestAfPacketAttachAndCloseLeaveNothing(t *testing.T) {
@@ -263,4 +133,60 @@ func assertTransmits(t *testing.T, p *Port, pool *Pool) {
 			}
 		}
 	}, 10*time.Second, 5*time.Millisecond)
+}
+
+// Frames of 9000 bytes and a tag, in one buffer each, both ways.
+func TestAfPacketJumboFrames(t *testing.T) {
+	vethPair(t)
+	for _, name := range []string{"dpdk0", "peer0"} {
+		link, err := netlink.LinkByName(name)
+		require.NoError(t, err)
+		require.NoError(t, netlink.LinkSetMTU(link, 9000))
+	}
+	pool, err := NewPool("jumbo", 1023, 9000+linkOverhead, 32, -1)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, pool.Close()) })
+	p := attach(t, PortConfig{Name: "wan", Device: "net_af_packet0,iface=dpdk0", MTU: 9000, Pool: pool})
+	assert.Equal(t, uint16(9000), p.Info().MTU)
+	peer, buf := rawSocket(t, "peer0"), make([]byte, 65536)
+	for _, size := range []int{60, 1514, 2048, 4096, 9000, 9014} {
+		want := frameOf(size, byte(size))
+		_, err := unix.Write(peer, want)
+		require.NoError(t, err)
+		require.Equal(t, want, receive(t, p))
+		transmit(t, p, want)
+		require.Equal(t, want, readIncoming(t, peer, buf), size)
+	}
+	tagged := append(frameOf(14, 0)[:12], "\x81\x00\x00\x07"+testEther...)
+	tagged = append(tagged, frameOf(9000, 7)...)
+	_, err = unix.Write(peer, tagged)
+	require.NoError(t, err)
+	var burst packet.Burst
+	require.Eventually(t, func() bool { return p.Rx(0, &burst) == 1 }, 10*time.Second, time.Millisecond)
+	assert.Equal(t, tagged, burst[0].Bytes(), "the tag is where it was")
+	assert.Equal(t, 1, burst[0].Segments())
+	pool.Free(&burst, 1)
+	assert.ErrorContains(t, p.SetMTU(9400), "buffers hold")
+	require.NoError(t, p.SetMTU(1500))
+	require.NoError(t, p.SetMTU(9000), "the rings have not shrunk")
+	assert.Equal(t, 9000, linkMTU(t, "dpdk0"))
+}
+
+func TestAfPacketRingsLimitTheMTU(t *testing.T) {
+	vethPair(t)
+	pool, err := NewPool("large", 511, 9018, 32, -1)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, pool.Close()) })
+	c := PortConfig{Name: "wan", Device: "net_af_packet0,iface=dpdk0,framesz=2048", MTU: 9000, Pool: pool}
+	_, err = Attach(c)
+	require.ErrorContains(t, err, "framesz=9088,blocksz=290816,framecnt=512")
+	c.Device = "net_af_packet0,iface=dpdk0,framesz=9088,blocksz=290816,framecnt=512"
+	p, err := Attach(c)
+	require.NoError(t, err, "what the error said")
+	require.NoError(t, p.Close())
+	assert.Equal(t, 1500, linkMTU(t, "dpdk0"), "the interface has its own back")
+
+	c.Device, c.MTU = "net_af_packet0,iface=dpdk0", 1500
+	p = attach(t, c)
+	assert.ErrorContains(t, p.SetMTU(9000), "attach it again")
 }

@@ -10,12 +10,13 @@ import (
 
 // EALConfig says on which cores and in which memory DPDK runs.
 type EALConfig struct {
-	Prefix      string // names this process among others: /run/dpdk/<prefix>
-	MainCore    int    // CPU of EAL's main thread, which only sleeps
-	WorkerCores []int  // CPU of worker i; a CPU may appear more than once
-	Hugepages   bool   // false: ordinary pages, slower, for demo and tests
-	MemoryMB    int    // MiB for DPDK; 0: 64 without hugepages, on demand with them
-	PCI         bool   // look for PCI devices; false: virtual ones only
+	Prefix      string   // names this process among others: /run/dpdk/<prefix>
+	MainCore    int      // CPU of EAL's main thread, which only sleeps
+	WorkerCores []int    // CPU of worker i; a CPU may appear more than once
+	Hugepages   bool     // false: ordinary pages, slower, for demo and tests
+	MemoryMB    int      // MiB for DPDK; 0: 64 without hugepages, on demand with them
+	Devices     []string // device strings of the ports to come: DPDK takes the PCI devices among them, no others
+	PCI         bool     // take every PCI device that is bound to a driver of DPDK's; false: those of Devices only
 	Extra       []string
 }
 
@@ -40,11 +41,31 @@ func (c EALConfig) args() []string {
 		// --in-memory excludes --no-huge; what remains of it is --no-shconf.
 		args = append(args, "--no-huge", "--no-shconf")
 	}
-	if !c.PCI {
-		// Without a device that needs physical addresses, virtual ones do.
-		args = append(args, "--no-pci", "--iova-mode=va")
+	return append(append(args, c.pciArgs()...), c.Extra...)
+}
+
+// pciArgs keep DPDK off devices that are not ours: another program's may be
+// bound to vfio-pci, too.
+func (c EALConfig) pciArgs() (args []string) {
+	if c.PCI {
+		return nil
 	}
-	return append(args, c.Extra...)
+	for _, text := range c.Devices {
+		d, err := parseDevice(text)
+		if err != nil {
+			continue // Attach says why
+		}
+		for _, m := range d.all() {
+			if m.driver == pci {
+				args = append(args, "--allow="+m.dpdk(0))
+			}
+		}
+	}
+	if args == nil {
+		// Without a device that needs physical addresses, virtual ones do.
+		return []string{"--no-pci", "--iova-mode=va"}
+	}
+	return args
 }
 
 // lcores maps the main thread and the workers to CPUs, e.g. "0@0,1@2,2@3".

@@ -7,6 +7,7 @@ import "C"
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"syscall"
 	"unsafe"
@@ -49,21 +50,19 @@ func Attach(c PortConfig) (*Port, error) {
 		return nil, failure("attach port", c.Name, because("EAL does not run"), "call Init first")
 	}
 	c = c.withDefaults()
-	if err := c.check(); err != nil {
-		return nil, err
-	}
-	if err := checkDevice(c.Device); err != nil {
-		return nil, err
-	}
-	link, err := openIface(c.Device)
+	d, err := parseDevice(c.Device)
 	if err != nil {
 		return nil, err
 	}
-	id, err := probe(c.Device)
-	if err != nil {
-		return nil, errors.Join(err, link.close())
+	for _, check := range []func() error{c.check, d.check, func() error { return d.checkFrames(c.MTU) }} {
+		if err := check(); err != nil {
+			return nil, err
+		}
 	}
-	p := newPort(id, c, link)
+	p := newPort(c, d)
+	if err := p.open(c.MTU); err != nil {
+		return nil, errors.Join(err, p.close())
+	}
 	if err := p.setUp(c); err != nil {
 		return nil, errors.Join(err, p.close())
 	}
@@ -100,56 +99,103 @@ func (c PortConfig) check() error {
 }
 
 // newPort registers a port under the lowest free index.
-func newPort(id C.uint16_t, c PortConfig, link *iface) *Port {
+func newPort(c PortConfig, d device) *Port {
 	index := slices.Index(process.ports, nil)
 	if index < 0 {
 		index = len(process.ports)
 		process.ports = append(process.ports, nil)
 	}
-	p := &Port{id: id, index: C.uint16_t(index), iface: link, room: c.Pool.dataRoom}
+	p := &Port{index: C.uint16_t(index), device: d, pool: c.Pool, ringMTU: math.MaxUint16}
+	p.lacp = d.driver == bonding && d.value("mode") == "4"
 	p.info = packet.PortInfo{Name: c.Name, Device: c.Device, MTU: c.MTU, Queues: c.Queues}
 	process.ports[index] = p
 	return p
 }
 
+// open has DPDK take the device, a bond's members before it.
+func (p *Port) open(mtu uint16) (err error) {
+	for _, d := range p.device.members {
+		link, err := p.openLink(d)
+		if err != nil {
+			return failure("member of", p.device.name, err, "correct the member, or leave it out")
+		}
+		id, err := probe(d, mtu)
+		if err != nil {
+			return failure("member of", p.device.name, err, "correct the member, or leave it out")
+		}
+		p.members = append(p.members, member{d.name, id, link})
+	}
+	if _, err = p.openLink(p.device); err != nil {
+		return err
+	}
+	p.id, err = probe(p.device, mtu)
+	p.probed = err == nil
+	return err
+}
+
+func (p *Port) openLink(d device) (*iface, error) {
+	link, err := openIface(d)
+	if link == nil || err != nil {
+		return nil, err
+	}
+	p.links = append(p.links, link)
+	return link, d.checkXDPQueues(link)
+}
+
 // probe attaches a device and finds its port. DPDK may report success for a
 // device that made no port, so only the port counts.
-func probe(device string) (C.uint16_t, error) {
-	args := C.CString(device)
+func probe(d device, mtu uint16) (C.uint16_t, error) {
+	args := C.CString(d.dpdk(mtu))
 	defer C.free(unsafe.Pointer(args))
 	var id C.uint16_t
 	var err error
 	lines := withLog(func() { err = result(C.sluice_probe(args, &id)) })
-	if err == nil && slices.ContainsFunc(process.ports, func(p *Port) bool { return p != nil && p.id == id }) {
+	if err == nil && slices.ContainsFunc(process.ports, func(p *Port) bool { return p.has(id) }) {
 		err = syscall.EEXIST
 	}
 	if err == nil {
 		return id, nil
 	}
-	todo := "check driver name and arguments (DPDK guide, Network Interface Controller Drivers)"
-	if errors.Is(err, syscall.EEXIST) {
-		todo = "attach it once; give a second virtual device another number"
+	return 0, failure("attach device", d.text, explain(err, lines), probeRemedy(d, err))
+}
+
+// has says whether a device is a port's or one of its members.
+func (p *Port) has(id C.uint16_t) bool {
+	return p != nil && (p.probed && p.id == id || slices.ContainsFunc(p.members, func(m member) bool { return m.id == id }))
+}
+
+func probeRemedy(d device, err error) string {
+	switch {
+	case errors.Is(err, syscall.EEXIST):
+		return "attach it once; give a second virtual device another number"
+	case d.driver == afPacket || d.driver == afXDP || d.driver == tap:
+		return "check the arguments, and run as root or with CAP_NET_RAW and CAP_NET_ADMIN (net_af_xdp: CAP_BPF, too)"
 	}
-	return 0, failure("attach device", device, explain(err, lines), todo)
+	return "check driver name and arguments (DPDK guide, Network Interface Controller Drivers)"
 }
 
 // setUp takes the attached device through DPDK's steps up to start.
 func (p *Port) setUp(c PortConfig) error {
-	var l C.struct_sluice_limits
-	if err := p.step("read abilities", func() C.int { return C.sluice_limits_get(p.id, &l) }); err != nil {
+	l, err := p.abilities()
+	if err != nil {
 		return err
 	}
-	if err := p.checkLimits(c, &l); err != nil {
+	if err := p.checkLimits(c, l); err != nil {
 		return err
 	}
-	conf := c.forDevice(&l)
+	conf := c.forDevice(l)
+	conf.mtu = C.uint16_t(p.deviceMTU(c.MTU))
 	if err := p.step("configure", func() C.int { return C.sluice_configure(p.id, &conf) }); err != nil {
 		return err
 	}
 	if err := p.step("set up queues", func() C.int { return C.sluice_queues(p.id, &conf, c.Pool.ptr) }); err != nil {
 		return err
 	}
-	if err := p.setMTU(c.MTU); err != nil {
+	p.started = true // net_af_xdp has its buffers now
+	if len(p.links) == 0 {
+		err = p.setMTU(c.MTU)
+	}
+	if err != nil {
 		return err
 	}
 	if err := p.setFilters(c); err != nil {
@@ -158,7 +204,23 @@ func (p *Port) setUp(c PortConfig) error {
 	if err := p.step("start", func() C.int { return C.sluice_start(p.id) }); err != nil {
 		return err
 	}
-	return p.readBack(&conf, uint16(l.reta_size))
+	return p.settle(c, &conf, l)
+}
+
+// settle is what can be done to a started device only.
+func (p *Port) settle(c PortConfig, conf *C.struct_sluice_conf, l *C.struct_sluice_limits) error {
+	if len(p.links) > 0 { // starting a bond has set its members' to 1500
+		if err := p.setMTU(c.MTU); err != nil {
+			return err
+		}
+	}
+	if err := p.readBack(conf, uint16(l.reta_size)); err != nil {
+		return err
+	}
+	p.ringMTU = p.ringHolds(c.MTU)
+	p.findLimits(c)
+	p.startWatch()
+	return nil
 }
 
 // forDevice is the configuration as C gets it.
@@ -188,37 +250,4 @@ func (p *Port) step(what string, fn func() C.int) error {
 		todo = "raise EAL memory, the pool's data room, or lower rings and queues"
 	}
 	return failure(what+" of port "+p.info.Name, p.info.Device, explain(err, lines), todo)
-}
-
-// checkLimits compares the configuration with what the device can.
-func (p *Port) checkLimits(c PortConfig, l *C.struct_sluice_limits) error {
-	p.info.Driver = C.GoString(&l.driver[0])
-	p.info.Socket = int(l.socket)
-	if can := uint16(min(l.rx_queues, l.tx_queues)); c.Queues > can {
-		return failure("queues of port "+c.Name, c.Queues, because("%s has %d", c.Device, can), queueRemedy(p.info.Driver, c.Queues, can))
-	}
-	if c.MTU < uint16(l.min_mtu) || c.MTU > uint16(l.max_mtu) {
-		return failure("MTU of port "+c.Name, c.MTU, because("%s takes %d to %d", c.Device, l.min_mtu, l.max_mtu), "choose one in between")
-	}
-	return p.fits(c.MTU)
-}
-
-// queueRemedy is how to get more queues out of a driver.
-func queueRemedy(driver string, want, can uint16) string {
-	switch driver {
-	case "net_af_packet":
-		return fmt.Sprintf("add qpairs=%d to the device, or use %d workers", want, can)
-	case "net_af_xdp":
-		return fmt.Sprintf("add queue_count=%d to the device, or use %d workers", want, can)
-	}
-	return fmt.Sprintf("use at most %d workers", can)
-}
-
-// fits refuses an MTU whose frames would not fit into one buffer.
-func (p *Port) fits(mtu uint16) error {
-	if int(mtu)+linkOverhead <= p.room {
-		return nil
-	}
-	return failure("MTU of port "+p.info.Name, mtu, because("the pool's buffers hold frames of %d bytes", p.room),
-		fmt.Sprintf("use an MTU up to %d or a data room of %d", p.room-linkOverhead, int(mtu)+linkOverhead))
 }

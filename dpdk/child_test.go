@@ -29,6 +29,8 @@ var children = map[string]func(EALConfig) error{
 	"hugepages": childHugepages,
 	"refused":   childRefused,
 	"wait":      childWait,
+	"peer":      childPeer,
+	"nobody":    childNobody,
 }
 
 func runChild(name string) int {
@@ -134,6 +136,31 @@ func childWait(c EALConfig) error {
 	select {}
 }
 
+// childNobody has no rights: EAL runs, devices say what they need.
+func childNobody(c EALConfig) error {
+	e, err := Init(c)
+	if err != nil {
+		return err
+	}
+	pool, err := NewPool("p", 1023, 2048, 32, e.Socket(0))
+	if err != nil {
+		return err
+	}
+	for device, want := range map[string]string{
+		"net_af_packet0,iface=lo":                              "CAP_NET_RAW",
+		"net_af_xdp0,iface=lo":                                 "CAP_NET_RAW",
+		"net_tap0,iface=slnobody":                              "CAP_NET_ADMIN",
+		"net_vhost0,iface=/nosuch/v":                           "mkdir",
+		"net_bonding0,mode=1,member=(net_af_packet0,iface=lo)": "CAP_NET_RAW",
+	} {
+		_, err := Attach(PortConfig{Name: "p", Device: device, Pool: pool})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			return fmt.Errorf("%s: no %s in: %v", device, want, err)
+		}
+	}
+	return e.Close()
+}
+
 func child(t *testing.T, name, prefix string) *exec.Cmd {
 	self, err := os.Executable()
 	require.NoError(t, err)
@@ -157,6 +184,25 @@ func TestLifeOfAnEAL(t *testing.T) {
 
 func TestRefusedArgumentsPrintNothing(t *testing.T) {
 	succeed(t, child(t, "refused", childPrefix("refused")))
+}
+
+func TestWithoutRightsDevicesSayWhatTheyNeed(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("needs root, to give it up")
+	}
+	dir := t.TempDir() // of EAL, and of a copy of this program that anyone may run
+	for d := dir; d != os.TempDir(); d = filepath.Dir(d) {
+		require.NoError(t, os.Chmod(d, 0o777))
+	}
+	cmd := child(t, "nobody", childPrefix("nobody"))
+	program, err := os.ReadFile(cmd.Path)
+	require.NoError(t, err)
+	cmd.Path = filepath.Join(dir, "test")
+	require.NoError(t, os.WriteFile(cmd.Path, program, 0o755))
+	cmd.Env = append(cmd.Env, "XDG_RUNTIME_DIR="+dir)
+	cmd.Dir = dir
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	succeed(t, cmd)
 }
 
 func TestLifeOnHugepages(t *testing.T) {

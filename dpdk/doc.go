@@ -1,7 +1,7 @@
 // Package dpdk is the one place that knows DPDK: it starts the EAL (DPDK's
 // environment layer) on the cores it is given, makes buffer pools, attaches
 // devices as ports, and moves bursts. Nothing else in Sluice imports "C" or
-// go-dpdk; all C is in shim.c behind shim.h.
+// go-dpdk; all C is in shim.c and shim_log.c behind shim.h.
 //
 // A process goes through it in this order, and back:
 //

@@ -28,6 +28,13 @@ func TestAttachErrorsSayWhatToDo(t *testing.T) {
 		{"queues without key", PortConfig{Device: "net_null21", Queues: 2, Pool: pool}, []string{"RSS key", "40 bytes"}},
 		{"MTU above data room", PortConfig{Device: "net_null21", MTU: 2040, Pool: pool}, []string{"2040", "2030"}},
 		{"MTU too small", PortConfig{Device: "net_null21", MTU: 20, Pool: pool}, []string{"20", "in between"}},
+		{"memif without folder", PortConfig{Device: "net_memif9,socket-abstract=no,socket=/nosuch/m", Pool: pool}, []string{"no directory /nosuch", "mkdir -p /nosuch"}},
+		{"vhost without folder", PortConfig{Device: "net_vhost9,iface=/nosuch/v", Pool: pool}, []string{"mkdir -p /nosuch"}},
+		{"vhost without socket", PortConfig{Device: "net_vhost9", Pool: pool}, []string{"iface=/path"}},
+		{"vhost with few queues", PortConfig{Device: "net_vhost9,client=1,iface=/tmp/none", Queues: 2, RSSKey: make([]byte, 40), Pool: pool}, []string{"queues=2"}},
+		{"nobody at vhost", PortConfig{Device: "net_virtio_user9,path=/nosuch", Pool: pool}, []string{"no /nosuch", "server=1"}},
+		{"no path", PortConfig{Device: "net_virtio_user9", Pool: pool}, []string{"path=/path"}},
+		{"tap name taken", PortConfig{Device: "net_tap9,iface=lo", Pool: pool}, []string{"there already", "net_af_packet0,iface=lo"}},
 		{"no pool", PortConfig{Device: "net_null21"}, []string{"NewPool"}},
 		{"PCI address", PortConfig{Device: "ffff:ff:1f.7", Pool: pool}, []string{"lspci"}},
 		{"ring size", PortConfig{Device: "net_null21", RxRing: 1 << 20, Pool: pool}, []string{"32768"}},
@@ -55,9 +62,9 @@ func TestPCIDeviceOfTheKernel(t *testing.T) {
 			require.NoError(t, os.Symlink("../../drivers/"+driver, filepath.Join(devices, address, "driver")))
 		}
 	}
-	assert.ErrorContains(t, checkPCI(devices, "03:00.0"), "ixgbe has it: take it off the kernel: dpdk-devbind.py --bind=vfio-pci 0000:03:00.0")
+	assert.ErrorContains(t, checkPCI(devices, device{name: "03:00.0"}.pciAddress()), "ixgbe has it: take it off the kernel: dpdk-devbind.py --bind=vfio-pci 0000:03:00.0")
 	assert.ErrorContains(t, checkPCI(devices, "0000:03:00.1"), "bound to no driver")
-	assert.ErrorContains(t, checkPCI(devices, "0000:03:00.2"), "without PCI")
+	assert.ErrorContains(t, checkPCI(devices, "0000:03:00.2"), "EALConfig.Devices")
 	assert.ErrorContains(t, checkPCI(devices, "0000:03:00.3"), "none of that address")
 }
 

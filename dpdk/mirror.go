@@ -38,4 +38,6 @@ const (
 	maxCache  = C.SLUICE_MAX_CACHE // buffers in a pool's cache per lcore
 	headroom  = C.SLUICE_HEADROOM  // bytes before the frame
 	rssKeyLen = C.SLUICE_RSS_KEY   // bytes
+	rssSlots  = C.SLUICE_RSS_SLOTS // of our owner table
+	xdpFill   = C.SLUICE_XDP_FILL  // buffers in a net_af_xdp queue's fill ring
 )

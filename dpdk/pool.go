@@ -10,17 +10,22 @@ import "C"
 
 import (
 	"fmt"
+	"sync/atomic"
 	"syscall"
 	"unsafe"
 
 	"github.com/sluice-lb/sluice/packet"
 )
 
+// maxRoom is the most bytes of frame that an mbuf's 16-bit lengths allow.
+const maxRoom = 65535 - headroom - ringSlack
+
 // Pool is a set of packet buffers in DPDK's memory.
 type Pool struct {
 	name     string
 	size     int
 	dataRoom int
+	kept     atomic.Int64   // lost to closed devices: see keep
 	ptr      unsafe.Pointer // struct rte_mempool *
 }
 
@@ -45,7 +50,7 @@ func NewPool(name string, n, dataRoom, cache, socket int) (*Pool, error) {
 	var errno C.int
 	p := &Pool{name: name, size: n, dataRoom: dataRoom}
 	lines := withLog(func() {
-		p.ptr = C.sluice_pool_new(cname, C.uint(n), C.uint(cache), C.uint16_t(headroom+dataRoom), C.int(socket), &errno)
+		p.ptr = C.sluice_pool_new(cname, C.uint(n), C.uint(cache), C.uint16_t(headroom+dataRoom+ringSlack), C.int(socket), &errno)
 	})
 	if p.ptr == nil {
 		return nil, poolError(p, syscall.Errno(errno), lines)
@@ -58,7 +63,7 @@ func poolError(p *Pool, errno syscall.Errno, lines []string) error {
 	todo := "choose other sizes"
 	switch errno {
 	case syscall.ENOMEM, syscall.ENOBUFS:
-		perBuf := int(unsafe.Sizeof(packet.Buf{})) + headroom + p.dataRoom
+		perBuf := int(unsafe.Sizeof(packet.Buf{})) + headroom + p.dataRoom + ringSlack
 		todo = fmt.Sprintf("needs %d MiB and some: raise EAL memory or use fewer buffers", p.size*perBuf>>20)
 	case syscall.EEXIST:
 		todo = "give each pool a name of its own"
@@ -72,8 +77,8 @@ func checkPool(name string, n, dataRoom, cache int) error {
 		return failure("make pool", fmt.Sprintf("%q", name), because("bad name"), "use 1 to 25 characters")
 	case n < 1 || n > 1<<30:
 		return failure("make pool", n, because("impossible number of buffers"), "use 1 to 2^30")
-	case dataRoom < 60 || dataRoom > 65535-headroom:
-		return failure("make pool", dataRoom, because("impossible bytes per buffer"), fmt.Sprintf("use 60 to %d", 65535-headroom))
+	case dataRoom < 60 || dataRoom > maxRoom:
+		return failure("make pool", dataRoom, because("impossible bytes per buffer"), fmt.Sprintf("use 60 to %d", maxRoom))
 	case cache < 0 || cache > maxCache || cache*3/2 > n:
 		return failure("make pool", cache, because("cache too large"), fmt.Sprintf("use at most %d and two thirds of the buffers", maxCache))
 	}
@@ -91,7 +96,11 @@ func (p *Pool) Free(burst *packet.Burst, n int) {
 
 // InUse is how many buffers are out of the pool; those in devices' receive
 // rings are, those in workers' caches are not. Exact at a quiet moment only.
-func (p *Pool) InUse() int { return int(C.sluice_pool_in_use(p.ptr)) }
+func (p *Pool) InUse() int { return int(C.sluice_pool_in_use(p.ptr)) - int(p.kept.Load()) }
+
+// keep takes n buffers off the account: a closed net_af_xdp device does not
+// give those in its fill ring back. They come back with the pool's memory.
+func (p *Pool) keep(n int) { p.kept.Add(int64(n)) }
 
 // Size is how many buffers the pool has.
 func (p *Pool) Size() int { return p.size }

@@ -3,14 +3,16 @@ package dpdk
 // #include "shim.h"
 // #cgo noescape sluice_rx
 // #cgo nocallback sluice_rx
+// #cgo noescape sluice_rx_lacp
+// #cgo nocallback sluice_rx_lacp
 // #cgo noescape sluice_tx
 // #cgo nocallback sluice_tx
 import "C"
 
 import (
 	"errors"
+	"slices"
 	"sync"
-	"syscall"
 
 	"github.com/sluice-lb/sluice/packet"
 )
@@ -19,13 +21,25 @@ import (
 type Port struct {
 	id    C.uint16_t // DPDK's number
 	index C.uint16_t // ours: what Rx writes into Buf.Port
+	lacp  bool       // a bond that must transmit to stay alive
 
-	mu       sync.Mutex // guards what follows; never taken by Rx and Tx
-	info     packet.PortInfo
-	room     int    // bytes of frame that the pool's buffers hold
-	iface    *iface // nil: the device has none
-	closed   bool
-	allMulti bool
+	mu          sync.Mutex // guards what follows; never taken by Rx and Tx
+	info        packet.PortInfo
+	pool        *Pool
+	device      device
+	links       []*iface // the device's or its members' kernel interfaces; nil: none
+	members     []member // of a bond
+	probed      bool     // DPDK has it
+	started     bool     // and has started it
+	closed      bool
+	allMulti    bool
+	promiscuous bool
+	ownMTU      bool   // the device has an MTU to be told
+	ringMTU     uint16 // the most that its rings hold
+	limits      []string
+
+	done  chan struct{} // ends watch; nil: nobody watches
+	watch sync.WaitGroup
 }
 
 var _ packet.Port = (*Port)(nil)
@@ -33,6 +47,9 @@ var _ packet.Port = (*Port)(nil)
 // Rx fills burst from the front and returns how many frames it put there. One
 // cgo call; the index of the port is written into each frame on the way.
 func (p *Port) Rx(queue uint16, burst *packet.Burst) int {
+	if p.lacp {
+		return int(C.sluice_rx_lacp(p.id, C.uint16_t(queue), p.index, slots(burst)))
+	}
 	return int(C.sluice_rx(p.id, C.uint16_t(queue), p.index, slots(burst)))
 }
 
@@ -57,15 +74,16 @@ func (p *Port) Info() packet.PortInfo {
 // frames. Some drivers cannot be told (net_pcap).
 func (p *Port) AllMulticast() bool { return p.allMulti }
 
-// LinkUp is the carrier of the device; false when the port is closed.
+// LinkUp is the carrier of the device, of a bond that of any member; false when
+// the port is closed.
 func (p *Port) LinkUp() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
 		return false
 	}
-	if p.iface != nil {
-		return p.iface.up()
+	if len(p.links) > 0 {
+		return slices.ContainsFunc(p.links, (*iface).up)
 	}
 	return C.sluice_link_up(p.id) > 0
 }
@@ -89,67 +107,4 @@ func (p *Port) Stats() (packet.PortStats, error) {
 		RxMissed: uint64(s.rx_missed), RxErrors: uint64(s.rx_errors),
 		TxErrors: uint64(s.tx_errors), RxNoBuf: uint64(s.rx_no_buf),
 	}, nil
-}
-
-// SetMTU changes the MTU (bytes of IP packet) of the running device. Some
-// devices refuse it while they run: close the port and attach it anew.
-func (p *Port) SetMTU(mtu uint16) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.closed {
-		return failure("set port MTU", p.info.Name, errClosed, "attach it again")
-	}
-	if err := p.fits(mtu); err != nil {
-		return err
-	}
-	if err := p.setMTU(mtu); err != nil {
-		return err
-	}
-	p.info.MTU = mtu
-	return nil
-}
-
-// setMTU tells the device. A driver without an MTU of its own (net_null,
-// net_ring, net_pcap) takes any frame.
-func (p *Port) setMTU(mtu uint16) error {
-	var err error
-	lines := withLog(func() { err = result(C.sluice_set_mtu(p.id, C.uint16_t(mtu))) })
-	if err == nil || errors.Is(err, syscall.ENOTSUP) {
-		return nil
-	}
-	return failure("set port MTU", mtu, explain(err, lines), "choose an MTU that "+p.info.Device+" supports")
-}
-
-// Close stops and detaches the device and frees the buffers in its rings. No
-// worker may use the port any more. A second Close does nothing.
-func (p *Port) Close() error {
-	process.Lock()
-	defer process.Unlock()
-	return p.close()
-}
-
-func (p *Port) close() error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.closed {
-		return nil
-	}
-	p.closed = true
-	process.ports[p.index] = nil
-	var stop, detach error
-	lines := withLog(func() {
-		stop = result(C.sluice_stop(p.id))
-		detach = result(C.sluice_detach(p.id))
-	})
-	if err := errors.Join(stop, detach, p.iface.close()); err != nil {
-		return failure("detach port", p.info.Name, explain(err, lines), "restart the process to release "+p.info.Device)
-	}
-	return nil
-}
-
-// detachStray detaches a device that did not become a Port.
-func detachStray(id C.uint16_t) error {
-	var err error
-	lines := withLog(func() { err = result(C.sluice_detach(id)) })
-	return explain(err, lines)
 }

@@ -99,7 +99,9 @@ func TestTxFreesWhatAFullDeviceRefuses(t *testing.T) {
 // DPDK's numbers and ours part when something else takes a number.
 func TestRxWritesOurIndex(t *testing.T) {
 	pool := newPool(t, 511)
-	other, err := probe("net_null10")
+	d, err := parseDevice("net_null10")
+	require.NoError(t, err)
+	other, err := probe(d, 1500)
 	require.NoError(t, err)
 	first := attach(t, PortConfig{Name: "first", Device: "net_null11", Pool: pool})
 	second := attach(t, PortConfig{Name: "second", Device: "net_null12", Pool: pool})

@@ -10,26 +10,42 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// setFilters says which frames the device accepts besides its own address's.
+// setFilters says which frames the device accepts besides its own address's. One
+// that cannot be told to accept multicast is told to accept everything.
 func (p *Port) setFilters(c PortConfig) error {
-	if p.iface != nil {
-		return p.setIfaceFilters(c)
+	if len(p.links) > 0 {
+		if err := p.setIfaceFilters(c); err != nil || !p.lacp {
+			return err
+		}
 	}
 	done, err := p.optional("accept multicast", func() C.int { return C.sluice_allmulticast(p.id) })
-	p.allMulti = done
-	if err != nil || !c.Promiscuous {
+	p.allMulti = p.allMulti || done
+	if err != nil || done && !c.Promiscuous {
 		return err
 	}
-	return p.step("set promiscuous", func() C.int { return C.sluice_promiscuous(p.id) })
+	done, err = p.optional("set promiscuous", func() C.int { return C.sluice_promiscuous(p.id) })
+	p.promiscuous = done
+	if err == nil && c.Promiscuous && !done && len(p.links) == 0 {
+		err = failure("set promiscuous", p.info.Name, because("%s cannot", p.info.Driver), "switch it off for this port")
+	}
+	return err
 }
 
+// setIfaceFilters: the members of a bond have one address among them, which only
+// one interface may have.
 func (p *Port) setIfaceFilters(c PortConfig) error {
-	err := p.iface.accept(unix.PACKET_MR_ALLMULTI)
-	p.allMulti = err == nil
-	if err != nil || !c.Promiscuous {
-		return err
+	for _, l := range p.links {
+		if err := l.accept(unix.PACKET_MR_ALLMULTI); err != nil {
+			return err
+		}
+		if c.Promiscuous || len(p.members) > 0 {
+			if err := l.accept(unix.PACKET_MR_PROMISC); err != nil {
+				return err
+			}
+		}
 	}
-	return p.iface.accept(unix.PACKET_MR_PROMISC)
+	p.allMulti = true
+	return nil
 }
 
 // readBack fills Info with what the started device says of itself.
@@ -45,7 +61,9 @@ func (p *Port) readBack(conf *C.struct_sluice_conf, slots uint16) error {
 	if err := p.step("read MTU", func() C.int { return C.sluice_get_mtu(p.id, &mtu) }); err != nil {
 		return err
 	}
-	p.info.MTU = uint16(mtu)
+	if len(p.links) == 0 { // else setMTU has told the interface
+		p.info.MTU = uint16(mtu)
+	}
 	if conf.rss_key_size == 0 {
 		return nil
 	}
@@ -55,7 +73,8 @@ func (p *Port) readBack(conf *C.struct_sluice_conf, slots uint16) error {
 // setUpKey writes the RSS key and reads it back: a device may keep its own.
 func (p *Port) setUpKey(conf *C.struct_sluice_conf) error {
 	size := conf.rss_key_size
-	if _, err := p.optional("write RSS key", func() C.int { return C.sluice_rss_key_set(p.id, &conf.rss_key[0], size) }); err != nil {
+	_, err := p.optional("write RSS key", func() C.int { return C.sluice_rss_key_set(p.id, &conf.rss_key[0], size) })
+	if err != nil && !errors.Is(err, syscall.EINVAL) { // net_tap: "cannot be updated"
 		return err
 	}
 	var key [64]C.uint8_t

@@ -1,9 +1,13 @@
-#define _GNU_SOURCE /* fopencookie */
+#include <dlfcn.h>
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
 
 #include <rte_dev.h>
 #include <rte_eal.h>
@@ -16,95 +20,24 @@
 
 #include "shim.h"
 
+/* Soname of DPDK 22.11 and its updates; mirrors of its structs bind us to it. */
+#define SLUICE_DPDK_ABI "23"
+
 const char *sluice_version(void) { return rte_version(); }
 const char *sluice_runtime_dir(void) { return rte_eal_get_runtime_dir(); }
 int sluice_has_hugepages(void) { return rte_eal_has_hugepages(); }
 int sluice_lcore_id(void) { return (int)rte_lcore_id(); }
 
-/*
- * DPDK says why something failed only in its log. While captured, the log goes
- * into this buffer and from there into the error that Go returns.
- */
-static struct {
-	pthread_mutex_t lock;
-	int on, len;
-	char text[4096];
-} capture = {.lock = PTHREAD_MUTEX_INITIALIZER};
-
-static ssize_t log_write(void *cookie, const char *text, size_t size)
+/* How many receive queues an interface uses (`ethtool -l`), 1 if it does not tell. */
+int sluice_rx_channels(int fd, const char *iface)
 {
-	(void)cookie;
-	pthread_mutex_lock(&capture.lock);
-	int on = capture.on;
-	if (on) {
-		size_t room = sizeof(capture.text) - capture.len;
-		size_t n = size < room ? size : room;
-		memcpy(capture.text + capture.len, text, n);
-		capture.len += (int)n;
-	}
-	pthread_mutex_unlock(&capture.lock);
-	if (!on && write(STDERR_FILENO, text, size) < 0)
-		return 0;
-	return (ssize_t)size;
-}
-
-static FILE *log_stream; /* stays open as long as the process */
-
-int sluice_log_open(void)
-{
-	cookie_io_functions_t io = {.write = log_write};
-	log_stream = fopencookie(NULL, "w", io);
-	if (log_stream == NULL)
-		return -ENOMEM;
-	setlinebuf(log_stream);
-	return rte_openlog_stream(log_stream);
-}
-
-void sluice_log_capture(void)
-{
-	pthread_mutex_lock(&capture.lock);
-	capture.on = 1;
-	capture.len = 0;
-	pthread_mutex_unlock(&capture.lock);
-}
-
-int sluice_log_release(char *text, int size)
-{
-	pthread_mutex_lock(&capture.lock);
-	int n = capture.len < size ? capture.len : size;
-	memcpy(text, capture.text, n);
-	capture.on = 0;
-	pthread_mutex_unlock(&capture.lock);
-	return n;
-}
-
-/*
- * rte_eal_init prints its usage on stdout when it refuses an argument, and what
- * it refused on stderr. The first is dropped, the second goes into the log. Only
- * C's streams are replaced: the file descriptors 1 and 2, and so Go's output,
- * are untouched.
- */
-static FILE *stdout_before, *stderr_before;
-
-int sluice_stdio_take(void)
-{
-	FILE *null = fopen("/dev/null", "we");
-	if (null == NULL)
-		return -errno;
-	fflush(stdout);
-	stdout_before = stdout;
-	stderr_before = stderr;
-	stdout = null;
-	stderr = log_stream;
-	return 0;
-}
-
-void sluice_stdio_restore(void)
-{
-	FILE *null = stdout;
-	stdout = stdout_before;
-	stderr = stderr_before;
-	fclose(null);
+	struct ethtool_channels channels = {.cmd = ETHTOOL_GCHANNELS};
+	struct ifreq req = {.ifr_data = (void *)&channels};
+	snprintf(req.ifr_name, sizeof(req.ifr_name), "%s", iface);
+	if (ioctl(fd, SIOCETHTOOL, &req) < 0)
+		return 1;
+	int n = (int)(channels.rx_count + channels.combined_count);
+	return n > 0 ? n : 1;
 }
 
 void *sluice_pool_new(const char *name, unsigned n, unsigned cache, uint16_t room, int socket, int *err)
@@ -124,7 +57,7 @@ int sluice_probe(const char *devargs, uint16_t *port)
 	struct rte_dev_iterator it;
 	uint16_t id;
 	int rc = rte_dev_probe(devargs);
-	if (rc < 0)
+	if (rc < 0 && rc != -EEXIST) /* EAL probes PCI devices as it starts */
 		return rc;
 	RTE_ETH_FOREACH_MATCHING_DEV(id, devargs, &it) {
 		*port = id;
@@ -262,6 +195,22 @@ int sluice_stats_get(uint16_t port, struct sluice_stats *s)
 	return 0;
 }
 
+/*
+ * The bond driver is a plug-in: EAL has loaded it, but its functions are not
+ * linked. RTLD_NOLOAD finds it by its soname.
+ */
+int sluice_bond_use(uint16_t bond, uint16_t member)
+{
+	static int (*primary_set)(uint16_t, uint16_t);
+	if (primary_set == NULL) {
+		void *lib = dlopen("librte_net_bond.so." SLUICE_DPDK_ABI, RTLD_LAZY | RTLD_NOLOAD);
+		if (lib == NULL)
+			return -ENOENT;
+		*(void **)&primary_set = dlsym(lib, "rte_eth_bond_primary_set");
+	}
+	return primary_set == NULL ? -ENOENT : primary_set(bond, member);
+}
+
 int sluice_detach(uint16_t port)
 {
 	struct rte_eth_dev_info info;
@@ -292,4 +241,14 @@ uint16_t sluice_tx(uint16_t port, uint16_t queue, uintptr_t *burst, uint16_t n)
 	if (sent < n)
 		rte_pktmbuf_free_bulk(bufs + sent, n - sent);
 	return sent;
+}
+
+/*
+ * A bond in LACP mode says its own words within a transmit burst, which it must
+ * get every 100 ms, also when there is nothing to transmit.
+ */
+uint16_t sluice_rx_lacp(uint16_t port, uint16_t queue, uint16_t index, uintptr_t *burst)
+{
+	rte_eth_tx_burst(port, queue, (struct rte_mbuf **)burst, 0);
+	return sluice_rx(port, queue, index, burst);
 }

@@ -21,6 +21,7 @@ enum {
 	SLUICE_MAX_CACHE = RTE_MEMPOOL_CACHE_MAX_SIZE,
 	SLUICE_RSS_KEY = 40,  /* bytes that decide over an IPv6 4-tuple: 36 + 4 */
 	SLUICE_RSS_SLOTS = 128, /* slots of our owner table */
+	SLUICE_XDP_FILL = 2048, /* net_af_xdp: ETH_AF_XDP_DFLT_NUM_DESCS, which is private */
 
 	SLUICE_MBUF_SIZE = sizeof(struct rte_mbuf),
 	SLUICE_MBUF_ADDR = offsetof(struct rte_mbuf, buf_addr),
@@ -50,6 +51,9 @@ void sluice_log_capture(void);
 int sluice_log_release(char *text, int size);
 int sluice_stdio_take(void);
 void sluice_stdio_restore(void);
+
+/* kernel interface behind a port */
+int sluice_rx_channels(int fd, const char *iface);
 
 /* pool */
 void *sluice_pool_new(const char *name, unsigned n, unsigned cache, uint16_t room, int socket, int *err);
@@ -94,11 +98,13 @@ int sluice_rss_key_get(uint16_t port, uint8_t key[64], uint8_t size);
 int sluice_mac(uint16_t port, uint8_t mac[6]);
 int sluice_link_up(uint16_t port);
 int sluice_stats_get(uint16_t port, struct sluice_stats *s);
+int sluice_bond_use(uint16_t bond, uint16_t member);
 int sluice_stop(uint16_t port);
 int sluice_detach(uint16_t port);
 
 /* bursts: one crossing each */
 uint16_t sluice_rx(uint16_t port, uint16_t queue, uint16_t index, uintptr_t *burst);
 uint16_t sluice_tx(uint16_t port, uint16_t queue, uintptr_t *burst, uint16_t n);
+uint16_t sluice_rx_lacp(uint16_t port, uint16_t queue, uint16_t index, uintptr_t *burst);
 
 #endif

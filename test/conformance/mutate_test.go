@@ -25,7 +25,7 @@ import (
 func mutants(t *testing.T) int {
 	text := os.Getenv("SLUICE_MUTANTS")
 	if text == "" {
-		return 1_000_000
+		return defaultMutants
 	}
 	n, err := strconv.Atoi(text)
 	require.NoError(t, err)

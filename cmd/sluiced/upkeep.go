@@ -52,12 +52,12 @@ func (e *engine) resolveWanted() {
 // look returns what is done every second: give ids back, let twins follow their
 // ports' carriers, measure how busy workers are.
 func (e *engine) look() func() {
-	up := make([]bool, len(e.plane.ports)) // twins start without carrier
+	up, known := make([]bool, len(e.plane.ports)), make([]bool, len(e.plane.ports))
 	last := make([][2]uint64, len(e.plane.workers))
 	follow := func() {
 		for i, p := range e.plane.ports {
-			if now := p.LinkUp(); now != up[i] {
-				up[i] = now
+			if now := p.LinkUp(); now != up[i] || !known[i] {
+				up[i], known[i] = now, true
 				e.linkChanged(i, now)
 			}
 		}

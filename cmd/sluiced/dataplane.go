@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -94,7 +93,7 @@ func ealConfig(c *config.Config) dpdk.EALConfig {
 		e.MemoryMB = c.EAL.MemoryMB
 	}
 	for _, p := range c.Ports {
-		e.PCI = e.PCI || !strings.HasPrefix(p.Device, "net_")
+		e.Devices = append(e.Devices, p.Device)
 	}
 	return e
 }

@@ -21,6 +21,7 @@ func reportCases() (all []Case) {
 			for kind, change := range map[string]func(*frame.Report){
 				", 8 bytes quoted":       func(r *frame.Report) { r.Cut = short },
 				", 12 bytes quoted":      func(r *frame.Report) { r.Cut = short + 4 },
+				", 20 bytes quoted":      func(r *frame.Report) { r.Cut = short + 12 },
 				", padded":               func(r *frame.Report) { r.Padding = 9 },
 				", quoted checksum off":  func(r *frame.Report) { r.Quote.SumError = 0x55 },
 				", quote of options":     func(r *frame.Report) { optional(&r.Quote) },
@@ -196,9 +197,11 @@ func reportOfNobody(name string, f family, proto uint8) Case {
 	cut.Cut = map[string]int{ip4.name: 27, ip6.name: 47}[f.name]
 	redirect := in
 	redirect.Error = map[string]frame.ICMPError{ip4.name: {Type: 5}, ip6.name: {Type: 100}}[f.name]
-	frames := report(world.Clients, in, other, later, cut, redirect)
+	passing := in // to a client, about what it sent to the VIP
+	passing.Dst, passing.Quote = f.cip, f.request(proto)
+	frames := report(world.Clients, in, other, later, cut, redirect, passing)
 	return Case{
 		Name: "report " + name + ", about no flow", Services: services(f.service(service.ModeDR, proto, 1)),
-		Steps: []Step{{In: frames, Kernel: kernel(packet.ClassOther, frames)}}, Verdicts: Verdicts{packet.Kernel: 5},
+		Steps: []Step{{In: frames, Kernel: kernel(packet.ClassOther, frames)}}, Verdicts: Verdicts{packet.Kernel: 6},
 	}
 }

@@ -76,7 +76,7 @@ type Report struct {
 	TTL            uint8 // 0: 64
 	Error          ICMPError
 	Quote          Packet // what it quotes, without Ethernet header
-	Cut            int    // bytes of it; 0: all
+	Cut            int    // bytes of it at most; 0: all
 	SumError       uint16 // added to the right checksum, in one's complement
 	Padding        int
 }
@@ -86,7 +86,7 @@ func (r Report) Bytes() []byte {
 	p := Packet{SrcMAC: r.SrcMAC, DstMAC: r.DstMAC, VLAN: r.VLAN, Src: r.Src, TTL: r.TTL}
 	quote := r.Quote.IP()
 	if r.Cut != 0 {
-		quote = quote[:r.Cut]
+		quote = quote[:min(r.Cut, len(quote))]
 	}
 	var ip []byte
 	at := 22

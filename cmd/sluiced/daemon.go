@@ -13,7 +13,6 @@ import (
 	"os"
 	"os/signal"
 	"strconv"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -91,11 +90,6 @@ func (d *daemon) start() error {
 	if d.plane, err = openDataplane(d.config); err != nil {
 		return err
 	}
-	for _, p := range d.plane.ports {
-		for _, lack := range limits(p) {
-			d.log.Info("device", "port", p.Info().Name, "driver", p.Info().Driver, "limit", lack)
-		}
-	}
 	if err := d.openPath(); err != nil {
 		return err
 	}
@@ -110,6 +104,11 @@ func (d *daemon) start() error {
 	d.plane.start()
 	d.engine.startUpkeep()
 	d.serve()
+	for _, p := range d.plane.ports {
+		for _, limit := range p.Limits() {
+			d.log.Info("device", "port", p.Info().Name, "limit", limit)
+		}
+	}
 	return nil
 }
 
@@ -228,21 +227,6 @@ func prefixOf(c *config.Config) string {
 	h := fnv.New64a()
 	h.Write([]byte(c.RunDir))
 	return fmt.Sprintf("sluice-%x", h.Sum64())
-}
-
-// kernelInterface is the interface behind a device that sees copies of its
-// frames, or not all of them; "" for all others.
-func kernelInterface(device string) string {
-	driver, args, _ := strings.Cut(device, ",")
-	if !strings.HasPrefix(driver, "net_af_packet") && !strings.HasPrefix(driver, "net_af_xdp") {
-		return ""
-	}
-	for arg := range strings.SplitSeq(args, ",") {
-		if name, ok := strings.CutPrefix(arg, "iface="); ok {
-			return name
-		}
-	}
-	return ""
 }
 
 // checkServices finds out what the daemon would say of the services in c.

@@ -31,7 +31,7 @@ func (e *engine) port(p *dpdk.Port) api.Port {
 	}
 	out := api.Port{
 		Name: info.Name, Device: info.Device, Driver: info.Driver, MAC: net.HardwareAddr(info.MAC[:]).String(),
-		MTU: info.MTU, Link: link, Queues: info.Queues, Twins: []api.Twin{}, Limits: limits(p),
+		MTU: info.MTU, Link: link, Queues: info.Queues, Twins: []api.Twin{}, Limits: append([]string{}, p.Limits()...),
 	}
 	stats, err := p.Stats()
 	if err != nil {
@@ -43,14 +43,6 @@ func (e *engine) port(p *dpdk.Port) api.Port {
 	out.RxMissed, out.RxErrors = stats.RxMissed, stats.RxErrors
 	out.TxErrors, out.RxNoBuf = stats.TxErrors, stats.RxNoBuf
 	return out
-}
-
-// limits are what a device lacks, as far as the port tells.
-func limits(p any) []string {
-	if l, ok := p.(interface{ Limits() []string }); ok && len(l.Limits()) > 0 {
-		return l.Limits()
-	}
-	return []string{}
 }
 
 func addTwin(p *api.Port, t kernel.TwinCounters) {
@@ -68,7 +60,7 @@ func (d *daemon) specs() (out []kernel.PortSpec) {
 	for i, p := range d.config.Ports {
 		one := kernel.PortSpec{
 			Name: p.Name, Index: i, MAC: d.plane.ports[i].Info().MAC, MTU: p.MTU, TwinName: p.Twin,
-			Device: kernelInterface(p.Device), Addresses: p.Addresses, Routes: routes(p.Routes),
+			Device: d.toSilence(p), Addresses: p.Addresses, Routes: routes(p.Routes),
 		}
 		out = append(out, one)
 		for _, v := range p.VLANs {
@@ -79,6 +71,20 @@ func (d *daemon) specs() (out []kernel.PortSpec) {
 		}
 	}
 	return out
+}
+
+// toSilence is the kernel interface under a port, whose frames the kernel must
+// not answer as well; "" when there is none.
+func (d *daemon) toSilence(p config.Port) string {
+	names := dpdk.Interfaces(p.Device)
+	if len(names) == 0 {
+		return ""
+	}
+	for _, name := range names[1:] {
+		d.log.Warn("the kernel sees this interface's frames, too, and may answer beside us: take its addresses off it",
+			"port", p.Name, "interface", name)
+	}
+	return names[0]
 }
 
 // vlans are the ids that frames of each port may carry.

@@ -55,12 +55,12 @@ func (s *Snapshot) WithServices(services Vec[Service], backends Vec[Backend]) *S
 	next.HasNAT = false
 	for i := range uint32(services.Len()) {
 		svc := services.At(i)
+		next.HasNAT = next.HasNAT || svc.Mode == ModeNAT || svc.WasNAT // removed ones have flows
 		if !svc.Present {
 			continue
 		}
 		next.keys.put(svc.Key, svc.ID)
 		next.addRole(svc.Key.Addr, RoleVIP)
-		next.HasNAT = next.HasNAT || svc.Mode == ModeNAT || svc.WasNAT
 		for _, local := range svc.Former {
 			next.addRole(local, RoleLocal)
 		}

@@ -52,10 +52,9 @@ func (s *Snapshot) WithServices(services Vec[Service], backends Vec[Backend]) *S
 	next := s.WithBackends(services, backends)
 	next.keys = newIndex[Key, ID](hashKey, s.keys.used)
 	next.roles = newIndex[netip.Addr, Role](hashAddr, s.roles.used)
-	next.HasNAT = false
+	next.HasNAT = hasNAT(services)
 	for i := range uint32(services.Len()) {
 		svc := services.At(i)
-		next.HasNAT = next.HasNAT || svc.Mode == ModeNAT || svc.WasNAT // removed ones have flows
 		if !svc.Present {
 			continue
 		}
@@ -88,7 +87,18 @@ func (s *Snapshot) WithBackends(services Vec[Service], backends Vec[Backend]) *S
 func (s *Snapshot) WithoutRemoved(services Vec[Service], backends Vec[Backend]) *Snapshot {
 	next := *s
 	next.Services, next.Backends = services, backends
+	next.HasNAT = hasNAT(services)
 	return &next
+}
+
+// hasNAT looks at removed services, too: flows remember them.
+func hasNAT(services Vec[Service]) bool {
+	for i := range uint32(services.Len()) {
+		if svc := services.At(i); svc.Mode == ModeNAT || svc.WasNAT {
+			return true
+		}
+	}
+	return false
 }
 
 // WithNet returns a snapshot of the same revision with another view of the network.

@@ -228,6 +228,11 @@ func (m *model) check(t *rapid.T, l *lab) {
 		require.Equal(t, roles[a], snap.Role(netip.MustParseAddr(a)), a)
 	}
 	require.Equal(t, addrs(slices.Collect(maps.Keys(ours))...), l.Addresses())
+	for i := range uint32(snap.Services.Len()) {
+		if svc := snap.Services.At(i); !svc.Present { // removed: until flows have forgotten it
+			hasNAT = hasNAT || svc.Mode == service.ModeNAT || svc.WasNAT
+		}
+	}
 	require.Equal(t, hasNAT, snap.HasNAT)
 	require.Len(t, l.Services().Services, len(m.services))
 	backends := 0

@@ -56,11 +56,21 @@ vm_kernel() {
 vm_put() { # files...
 	local file lib
 	for file in "$@"; do
-		install -D "$file" "$VM_DIR/root$file"
-		while read -r lib; do
-			[[ -e $VM_DIR/root$lib ]] || install -D "$lib" "$VM_DIR/root$lib"
-		done < <(ldd "$file" 2>/dev/null | grep -oE '/[^ ]+')
+		vm_put_one "$file"
+		while read -r lib; do vm_put_one "$lib"; done < <(ldd "$file" 2>/dev/null | grep -oE '/[^ ]+')
 	done
+}
+
+# vm_put_one keeps links links: DPDK's drivers are in two folders, and the loader
+# takes two files for two libraries, which register themselves twice.
+vm_put_one() { # file
+	local real
+	real=$(readlink -f "$1")
+	[[ -e $VM_DIR/root$real ]] || install -D "$real" "$VM_DIR/root$real"
+	[[ $real == "$1" || -e $VM_DIR/root$1 ]] || {
+		mkdir -p "$(dirname "$VM_DIR/root$1")"
+		ln -s "$real" "$VM_DIR/root$1"
+	}
 }
 
 # vm_image makes the initramfs: busybox, our two programs, DPDK's drivers.

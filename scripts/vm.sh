@@ -36,7 +36,11 @@ check() { # expression question seen
 refuses() { # question words
 	local out
 	out=$(vm_run 'sluiced --config /sluice.yaml 2>&1' || true)
-	check "$([[ $out == *"$2"* ]] && echo 1 || echo 0)" "$1" "$(tail -n 1 <<<"$out")"
+	if [[ $out == *"$2"* ]]; then
+		check 1 "$1" "$(tail -n 1 <<<"$out")"
+	else
+		check 0 "$1" "not refused for that reason but:"$'\n'"$(head -n 30 <<<"$out")"
+	fi
 }
 
 # shellcheck disable=SC2317 # called by the trap

@@ -22,9 +22,15 @@ static struct {
 
 static ssize_t log_write(void *cookie, const char *text, size_t size)
 {
+	static const char panic[] = "PANIC in ";
 	(void)cookie;
 	pthread_mutex_lock(&capture.lock);
 	int on = capture.on;
+	if (on && size >= sizeof(panic) && memcmp(text, panic, sizeof(panic) - 1) == 0) {
+		/* rte_panic: abort comes next, and nobody will read the buffer. */
+		if (write(STDERR_FILENO, capture.text, capture.len) >= 0)
+			capture.on = on = 0;
+	}
 	if (on) {
 		size_t room = sizeof(capture.text) - capture.len;
 		size_t n = size < room ? size : room;

@@ -92,6 +92,14 @@ func (l *lab) sluiced(s setup) *exec.Cmd {
 // to it. Its log is shown if the test fails.
 func (l *lab) start(s setup) *daemon {
 	l.t.Helper()
+	d := l.launch(s)
+	d.ready()
+	return d
+}
+
+// launch starts a daemon.
+func (l *lab) launch(s setup) *daemon {
+	l.t.Helper()
 	d := &daemon{t: l.t, lab: l, before: l.fingerprint(), ended: make(chan struct{})}
 	d.Socket = filepath.Join(l.dir, "control.sock")
 	d.cmd = l.sluiced(s)
@@ -104,7 +112,6 @@ func (l *lab) start(s setup) *daemon {
 	go func() { _ = d.cmd.Wait(); close(d.ended) }()
 	l.t.Cleanup(d.cleanup)
 	l.record(d.cmd.Process.Pid)
-	d.ready()
 	return d
 }
 

@@ -37,7 +37,7 @@ func (p *Port) checkLimits(c PortConfig, l *C.struct_sluice_limits) error {
 	if err := p.checkRoom(c); err != nil {
 		return err
 	}
-	if c.MTU < uint16(l.min_mtu) || c.MTU > uint16(l.max_mtu) {
+	if mtu := p.deviceMTU(c.MTU); mtu < uint16(l.min_mtu) || mtu > uint16(l.max_mtu) {
 		return failure("MTU of port "+c.Name, c.MTU, because("%s takes %d to %d", c.Device, l.min_mtu, l.max_mtu), "choose one in between")
 	}
 	return p.fits(c.MTU)

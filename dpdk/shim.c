@@ -79,6 +79,8 @@ int sluice_limits_get(uint16_t port, struct sluice_limits *l)
 	l->tx_queues = info.max_tx_queues;
 	l->min_mtu = info.min_mtu;
 	l->max_mtu = info.max_mtu;
+	if (info.max_mtu == UINT16_MAX && info.max_rx_pktlen < UINT16_MAX) /* as ethdev counts */
+		l->max_mtu = info.max_rx_pktlen - RTE_ETHER_HDR_LEN - RTE_ETHER_CRC_LEN;
 	l->reta_size = info.reta_size;
 	if (info.flow_type_rss_offloads != 0)
 		l->rss_key_size = info.hash_key_size != 0 ? info.hash_key_size : SLUICE_RSS_KEY;

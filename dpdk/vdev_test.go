@@ -38,13 +38,37 @@ func TestTap(t *testing.T) {
 	assert.Error(t, err, "gone with the port")
 }
 
+// Frames of 9000 bytes in one buffer each; the tap driver refuses them.
+func TestJumboFramesOnMemif(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("needs root: opens /dev/net/tun")
+	}
+	pool, err := NewPool("jumbo", 8191, 9000+linkOverhead, 32, -1)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, pool.Close()) })
+	want := frameOf(9014, 7)
+
+	_, err = Attach(PortConfig{Name: "tap", Device: "net_tap0,iface=slt0", MTU: 9000, Pool: pool})
+	require.ErrorContains(t, err, "takes 46 to 1504")
+
+	socket := ",socket-abstract=no,socket=" + filepath.Join(t.TempDir(), "m")
+	server := attach(t, PortConfig{Name: "a", Device: "net_memif0,role=server" + socket, MTU: 9000, Pool: pool})
+	client := attach(t, PortConfig{Name: "b", Device: "net_memif1,role=client" + socket, MTU: 9000, Pool: pool})
+	require.Eventually(t, func() bool { return server.LinkUp() && client.LinkUp() }, 20*time.Second, time.Millisecond)
+	poll(server)
+	poll(client)
+	transmit(t, client, want)
+	require.Equal(t, want, receive(t, server))
+	transmit(t, server, want)
+	require.Equal(t, want, receive(t, client))
+}
+
 func TestTapWithSeveralQueues(t *testing.T) {
 	namespace(t)
 	pool := newPool(t, 8191)
 	p := attach(t, PortConfig{Name: "tap", Device: "net_tap0,iface=slt0", Queues: 2, RSSKey: make([]byte, 40), Pool: pool})
 	require.NoError(t, os.WriteFile("/proc/sys/net/ipv6/conf/slt0/disable_ipv6", []byte("1"), 0))
 	assert.Equal(t, manyFrames, sendMany(t, p, rawSocket(t, "slt0"), 2))
-	t.Log(p.Limits())
 }
 
 // Shared memory between two ports of one process, as between two processes.

@@ -61,11 +61,12 @@ func (p *Port) fits(mtu uint16) error {
 		fmt.Sprintf("use an MTU up to %d or a data room of %d", room-linkOverhead, int(mtu)+linkOverhead))
 }
 
-// deviceMTU is what DPDK is told. Devices on interfaces get the rest from the
-// interface: net_af_packet refuses more than 1500, whatever its rings hold.
+// deviceMTU is what DPDK is told. Some drivers refuse more than 1500, although
+// larger frames pass: net_af_packet, where rings and interface decide, and
+// net_memif, which has no MTU.
 func (p *Port) deviceMTU(mtu uint16) uint16 {
 	for _, d := range p.device.all() {
-		if d.driver == afPacket {
+		if d.driver == afPacket || d.driver == memif {
 			return min(mtu, defaultMTU)
 		}
 	}

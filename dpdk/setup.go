@@ -61,7 +61,7 @@ func (p *Port) readBack(conf *C.struct_sluice_conf, slots uint16) error {
 	if err := p.step("read MTU", func() C.int { return C.sluice_get_mtu(p.id, &mtu) }); err != nil {
 		return err
 	}
-	if len(p.links) == 0 { // else setMTU has told the interface
+	if p.ownMTU { // else what we were told holds: the interface was told, or nobody
 		p.info.MTU = uint16(mtu)
 	}
 	if conf.rss_key_size == 0 {

@@ -54,6 +54,7 @@ func TestJumboFramesOnMemif(t *testing.T) {
 	socket := ",socket-abstract=no,socket=" + filepath.Join(t.TempDir(), "m")
 	server := attach(t, PortConfig{Name: "a", Device: "net_memif0,role=server" + socket, MTU: 9000, Pool: pool})
 	client := attach(t, PortConfig{Name: "b", Device: "net_memif1,role=client" + socket, MTU: 9000, Pool: pool})
+	assert.Equal(t, uint16(9000), client.Info().MTU)
 	require.Eventually(t, func() bool { return server.LinkUp() && client.LinkUp() }, 20*time.Second, time.Millisecond)
 	poll(server)
 	poll(client)

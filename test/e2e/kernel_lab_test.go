@@ -162,6 +162,6 @@ func (l *lab) counter(host, protocol, field string) (value int) {
 		}
 		names = fields
 	}
-	l.t.Fatal(fmt.Sprintf("%s has no counter %s %s", host, protocol, field))
+	l.t.Fatalf("%s has no counter %s %s", host, protocol, field)
 	return 0
 }

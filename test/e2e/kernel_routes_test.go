@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -42,17 +41,17 @@ func (l *lab) clients(n int) (list []string) {
 	return list
 }
 
-// fetch transfers a slow file to one of the client's addresses, times over in the
-// same connection.
-func (l *lab) fetch(from string, key api.Key, times int) <-chan error {
+// fetch transfers MiB of a slow file to one of the client's addresses: four
+// seconds each.
+func (l *lab) fetch(from string, key api.Key, mib int) <-chan error {
 	result := make(chan error, 1)
-	args := append(curl, "--fail", "--interface", from)
-	cmd := l.command("client", append(args, slices.Repeat([]string{url(key, "slow/1m.bin")}, times)...)...)
+	part := fmt.Sprintf("0-%d", mib<<20-1)
+	cmd := l.command("client", append(curl, "--fail", "--interface", from, "--range", part, url(key, "slow/64m.bin"))...)
 	var got bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &got, os.Stderr
 	go func() {
-		want, err := os.ReadFile(filepath.Join(root, "build/lab/1m.bin"))
-		if err = errors.Join(err, cmd.Run()); err == nil && !bytes.Equal(got.Bytes(), bytes.Repeat(want, times)) {
+		want, err := os.ReadFile(filepath.Join(root, "build/lab/64m.bin"))
+		if err = errors.Join(err, cmd.Run()); err == nil && !bytes.Equal(got.Bytes(), want[:mib<<20]) {
 			err = fmt.Errorf("%s: got other bytes than were sent, %d of them", from, got.Len())
 		}
 		result <- err
@@ -73,9 +72,9 @@ func TestRouteOverTwoRouters(t *testing.T) {
 	l.run("gw", "sysctl", "-q", "-w", "net.ipv4.neigh.sl-lan.base_reachable_time_ms=500",
 		"net.ipv4.neigh.sl-lan.delay_first_probe_time=1", "net.ipv4.neigh.sl-lan.retrans_time_ms=50", "net.ipv4.neigh.sl-lan.interval_probe_time_ms=200")
 	clients := l.clients(12)
-	run := func(times int) (all []<-chan error) {
+	run := func(mib int) (all []<-chan error) {
 		for _, from := range clients {
-			all = append(all, l.fetch(from, key, times))
+			all = append(all, l.fetch(from, key, mib))
 		}
 		eventually(t, "all transfers run", func() bool { return d.established(netip.AddrPort{}) == len(clients) })
 		return all

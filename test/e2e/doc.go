@@ -4,6 +4,7 @@
 //
 //	main_test.go    builds the programs, refuses to be skipped in CI
 //	lab_test.go     a lab: hosts, commands and sockets in them
+//	kernel_lab_test.go  more hosts and gateways, programs beside the daemon
 //	daemon_test.go  sluiced in it; what has to hold after every test
 //	wire_test.go    raw frames to and from a host
 //	client_test.go  HTTP and UDP clients, servers' logs

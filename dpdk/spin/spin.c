@@ -1,0 +1,31 @@
+#include <stdint.h>
+#include <time.h>
+
+static uint64_t now(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* As Bucket in bucket.go. */
+static unsigned bucket(uint64_t v)
+{
+	if (v < 16)
+		return (unsigned)v;
+	unsigned shift = 59u - (unsigned)__builtin_clzll(v);
+	return (shift + 1) * 16 + ((v >> shift) & 15);
+}
+
+void sluice_spin(uint64_t ns, uint64_t *counts, uint64_t *max)
+{
+	uint64_t last = now(), end = last + ns;
+	*max = 0;
+	while (last < end) {
+		uint64_t t = now(), gap = t - last;
+		counts[bucket(gap)]++;
+		if (gap > *max)
+			*max = gap;
+		last = t;
+	}
+}

@@ -1,0 +1,25 @@
+// Package spin is an empty loop in C that watches the clock: what it misses of
+// the time, the machine took from everybody. The benchmark sets it beside a
+// worker's gaps.
+//
+// Runs on: the caller's thread, which it does not leave until it is done.
+package spin
+
+// #include <stdint.h>
+// void sluice_spin(uint64_t ns, uint64_t *counts, uint64_t *max);
+// #cgo noescape sluice_spin
+// #cgo nocallback sluice_spin
+import "C"
+
+import "time"
+
+// Buckets is how many classes of gaps there are: 16 for each power of two.
+const Buckets = 64 * 16
+
+// Run reads the clock again and again for a time, counts the gaps between two
+// readings by Bucket, and returns the longest.
+func Run(duration time.Duration, counts *[Buckets]uint64) time.Duration {
+	var longest C.uint64_t
+	C.sluice_spin(C.uint64_t(duration), (*C.uint64_t)(&counts[0]), &longest)
+	return time.Duration(longest)
+}

@@ -5,10 +5,10 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo demo-stop test test-vm test-image lint fuzz clean
+.PHONY: help setup build demo demo-stop test test-vm test-image bench bench-instructions lint fuzz clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## curl and UDP through the gateway in every mode, in namespaces (KEEP=1: leave it running)
 	@scripts/setup.sh --root "make demo"
@@ -32,6 +32,14 @@ test-image: ## replay the Dockerfile in a plain Debian tree and forward traffic 
 	@scripts/setup.sh --root "make test-image" debootstrap
 	@scripts/build.sh
 	@scripts/image.sh
+
+bench: ## the worker beside dpdk-testpmd: build/bench.json, docs/performance.md (QUICK=1: under 4 minutes)
+	@scripts/setup.sh --root "make bench" dpdk-dev
+	@scripts/bench.sh
+
+bench-instructions: ## instructions a packet, by callgrind (CASE=fullnat/ipv4: by function, too)
+	@scripts/setup.sh --root "make bench-instructions" valgrind
+	@scripts/bench-instructions.sh
 
 lint: ## gofmt, go vet, staticcheck, shellcheck
 	@scripts/lint.sh

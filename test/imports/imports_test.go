@@ -58,11 +58,12 @@ func TestCheckoutKeepsRules(t *testing.T) {
 	}
 }
 
-// Everything but dpdk and the daemon builds without cgo, so without DPDK.
+// Everything but dpdk, the daemon and the benchmark builds without cgo, so
+// without DPDK.
 func TestBuildsWithoutCgo(t *testing.T) {
 	args := []string{"build", "-buildvcs=false", "-o", os.DevNull}
 	for _, p := range listPackages(t, "./...") {
-		if folder := strings.TrimPrefix(p.ImportPath, module(t)+"/"); !within(folder, "dpdk") && !within(folder, "cmd/sluiced") {
+		if folder := strings.TrimPrefix(p.ImportPath, module(t)+"/"); !within(folder, "dpdk") && !within(folder, "cmd/sluiced") && folder != "test/bench" {
 			args = append(args, p.ImportPath)
 		}
 	}

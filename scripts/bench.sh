@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Measures the worker beside dpdk-testpmd: see docs/performance.md. QUICK=1: under
+# four minutes. ONLY=regexp: those cases alone, and no pages. Hugepages are
+# asked for and given back; HUGEPAGES=0 does without.
+# shellcheck source=scripts/common.sh
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+cd "$ROOT"
+
+WANTED=512 # pages of 2 MB: testpmd's and our buffers, tables up to a million flows
+SYSCTL=/proc/sys/vm/nr_hugepages
+before=$(cat $SYSCTL)
+restore() { echo "$before" >$SYSCTL; }
+get_hugepages() {
+	[[ ${HUGEPAGES:-1} != 0 ]] || return 1
+	((before >= WANTED)) || echo $WANTED >$SYSCTL || return 1
+	(($(awk '/^HugePages_Free/ { print $2 }' /proc/meminfo) >= WANTED / 2))
+}
+
+say "building the benchmark"
+go build -buildvcs=false -o "$BUILD/bench" ./test/bench
+args=(-json "$BUILD/bench.json" -commit "$(git -c safe.directory="$ROOT" describe --always --dirty 2>/dev/null || echo unknown)")
+[[ -z ${QUICK:-} ]] || args+=(-quick)
+if [[ -n ${ONLY:-} ]]; then
+	args+=(-only "$ONLY")
+else
+	args+=(-docs docs)
+fi
+trap restore EXIT
+if ! get_hugepages; then
+	say "no hugepages: measuring without, which is slower, testpmd too"
+	args+=(-hugepages=false)
+fi
+"$BUILD/bench" "${args[@]}"

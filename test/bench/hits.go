@@ -1,0 +1,90 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/sluice-lb/sluice/flow"
+	"github.com/sluice-lb/sluice/packet"
+	"github.com/sluice-lb/sluice/test/bench/load"
+)
+
+// hits is a case of packets whose flows are there.
+type hits struct {
+	name    string
+	setup   load.Setup
+	flows   int
+	draw    func(flows int) load.Draw
+	replies bool
+	target  float64 // ns a packet; 0: none
+}
+
+// hits runs rounds of a case in turn with rounds of testpmd and reports medians.
+func (b *bench) hits(c hits) error {
+	r, err := b.machine.newRig(c.setup, c.flows, flow.Timeouts{})
+	if err != nil {
+		return err
+	}
+	var write func([]byte)
+	err = r.onCore(func() error {
+		if err := r.fill(c.flows); err != nil {
+			return err
+		}
+		write = r.writer(c)
+		_, err := r.round(write, b.round/4) // warm
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("%s: %w", c.name, err)
+	}
+	var ours, theirs []float64
+	for range b.rounds {
+		macswap, err := b.testpmd.measure(b.round)
+		if err != nil {
+			return err
+		}
+		var ns float64
+		if err := r.onCore(func() (err error) { ns, err = r.round(write, b.round); return err }); err != nil {
+			return fmt.Errorf("%s: %w", c.name, err)
+		}
+		ours, theirs = append(ours, ns), append(theirs, macswap)
+	}
+	ns, macswap := median(ours), median(theirs)
+	b.report(Result{Case: c.name, NS: ns, MPPS: 1e3 / ns, Low: slices.Min(ours), High: slices.Max(ours),
+		Macswap: macswap, Ratio: ns / macswap, Target: c.target})
+	return r.close()
+}
+
+// writer writes the case's frames.
+func (r *rig) writer(c hits) func([]byte) {
+	draw := c.draw(c.flows)
+	if !c.replies {
+		return r.request(draw, packet.ACK)
+	}
+	replies := load.Replies(r.table)
+	return func(frame []byte) { r.frames.Reply(frame, &replies[draw()], packet.ACK) }
+}
+
+// round sends chunks until they took this long; it returns ns a packet.
+func (r *rig) round(write func([]byte), long time.Duration) (float64, error) {
+	var took time.Duration
+	packets := 0
+	for took < long {
+		t, err := r.pass(chunk, write)
+		if err != nil {
+			return 0, err
+		}
+		took += t
+		packets += chunk
+	}
+	return float64(took) / float64(packets), nil
+}
+
+func median(values []float64) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	if n := len(sorted); n%2 == 0 {
+		return (sorted[n/2-1] + sorted[n/2]) / 2
+	}
+	return sorted[len(sorted)/2]
+}

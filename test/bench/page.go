@@ -1,0 +1,114 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+const method = `The benchmark (` + "`test/bench`" + `) drives the production worker, not a copy: its ` + "`Poll`" + ` on the worker's EAL
+lcore, on a net_ring port with rings for 32,768 frames and buffers of a DPDK pool. Chunks of 16,384 frames of
+drawn flows are written outside of the timed section, 64 bytes each without FCS, UDP unless the case says
+otherwise; what is timed is Poll alone, from the receive burst to the transmit burst, with expiry, counters,
+mailbox and publishing. One port, one service with 64 backends, each behind a next hop of its own, unless the
+case says otherwise. Each round of a case alternates with a round of ` + "`dpdk-testpmd --forward-mode=macswap`" + ` on
+net_ring on the same core; figures are medians of rounds. testpmd passes the same few hundred buffers round
+and round, which stay in the nearest cache; ours do not: the ratio is against the best case.
+
+New flows are opened in fullnat, which has to find a local port for each. All time-outs are a second there, so that
+as many flows end as begin; a TCP connection is SYN, SYN+ACK, ACK, and FIN both ways with the last ACK, the
+backend's packets made of what the worker transmitted. Gaps are from the end of one poll to the end of the
+next within a chunk, the poll's own work on 64 packets included; the C loop does nothing but read the clock, so
+it takes many more samples: the same quantile is a rarer event there. Meanwhile the control plane
+changes a weight 100 times a second, reads all counters once a second and lists all flows over and over.
+`
+
+// writePage writes performance.md and its chart from results.
+func writePage(folder string, results []Result) error {
+	if err := writeChart(filepath.Join(folder, "performance.svg"), results); err != nil {
+		return err
+	}
+	var s strings.Builder
+	s.WriteString("# Performance\n\n<!-- Written by `make bench` from build/bench.json: do not edit. The method is in test/bench/page.go. -->\n\n")
+	for _, r := range results {
+		if r.Machine != nil {
+			r.Machine.write(&s)
+		}
+	}
+	s.WriteString("![ns a packet](performance.svg)\n\n")
+	section(&s, "Packets of known flows", packets(results), "| case | ns | Mpps | rounds from - to | macswap ns | ratio | target ns |\n|---|---|---|---|---|---|---|\n", func(r Result) string {
+		return fmt.Sprintf("| %s | %.1f | %.1f | %.1f - %.1f | %.1f | %.1f | %s |\n", r.Case, r.NS, r.MPPS, r.Low, r.High, r.Macswap, r.Ratio, r.goal())
+	})
+	section(&s, "Packets without a flow", fresh(results), "| case | M/s | flows held | ended for each that began | time-out | target |\n|---|---|---|---|---|---|\n", func(r Result) string {
+		perS := r.PerS
+		if perS == 0 {
+			perS = 1e9 / r.NS
+		}
+		return fmt.Sprintf("| %s | %.2f | %d | %.2f | %s | %s |\n", r.Case, perS/1e6, r.FlowsHeld, r.Expired, r.Timeout, r.goal())
+	})
+	section(&s, "Gaps between two polls, in microseconds", gapRows(results), "| case | p99.99 | p99.9999 | max | C loop: p99.99 | p99.9999 | max | throughput kept |\n|---|---|---|---|---|---|---|---|\n", func(r Result) string {
+		kept := ""
+		if r.Kept > 0 {
+			kept = fmt.Sprintf("%.0f%%", 100*r.Kept)
+		}
+		return fmt.Sprintf("| %s | %.1f | %.1f | %.0f | %.1f | %.1f | %.0f | %s |\n", r.Case, r.P9999, r.P999999, r.Max, r.SpinP99, r.SpinP9, r.SpinMax, kept)
+	})
+	section(&s, "Memory", memoryRows(results), "| case | bytes a flow | target |\n|---|---|---|\n", func(r Result) string {
+		return fmt.Sprintf("| %s | %.1f | %s |\n", r.Case, r.Bytes, r.goal())
+	})
+	s.WriteString("## Method\n\n" + method)
+	return os.WriteFile(filepath.Join(folder, "performance.md"), []byte(s.String()), 0o644)
+}
+
+func (m *Machine) write(s *strings.Builder) {
+	pages, run := "without hugepages", "full"
+	if m.Hugepages {
+		pages = "with hugepages"
+	}
+	if m.Quick {
+		run = "quick"
+	}
+	fmt.Fprintf(s, "%s, %d cores, Linux %s, %s %s, %s, commit %s, %s: a %s run, %d rounds of %d ms a case.\n\n",
+		m.CPU, m.Cores, m.Kernel, m.DPDK, pages, m.Go, m.Commit, m.Date, run, m.Rounds, m.RoundMS)
+}
+
+func section(s *strings.Builder, title string, rows []Result, head string, row func(Result) string) {
+	if len(rows) == 0 {
+		return
+	}
+	fmt.Fprintf(s, "## %s\n\n%s", title, head)
+	for _, r := range rows {
+		s.WriteString(row(r))
+	}
+	s.WriteByte('\n')
+}
+
+// goal is the target, or that there is none.
+func (r Result) goal() string {
+	if r.Target == 0 {
+		return "-"
+	}
+	return r.judged()
+}
+
+func choose(results []Result, keep func(Result) bool) (out []Result) {
+	for _, r := range results {
+		if keep(r) {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+func fresh(results []Result) []Result {
+	return choose(results, func(r Result) bool { return r.PerS > 0 || r.NS > 0 && r.Macswap == 0 && r.P999999 == 0 })
+}
+
+func gapRows(results []Result) []Result {
+	return choose(results, func(r Result) bool { return r.P999999 > 0 })
+}
+
+func memoryRows(results []Result) []Result {
+	return choose(results, func(r Result) bool { return r.Bytes > 0 })
+}

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the daemon, the CLI and the lab's UDP server into build/. Two of these
+# Builds the daemon, the CLI and the lab's own programs into build/. Two of these
 # may run at once, and programs of an older build may be running: each
 # program is replaced in one step, and only when it has changed.
 # shellcheck source=scripts/common.sh
@@ -24,4 +24,5 @@ say "fetching Go modules"
 go mod download
 build sluicectl ./cmd/sluicectl 0
 build echo ./test/echo 0
+build decap ./test/decap 0
 build sluiced ./cmd/sluiced 1

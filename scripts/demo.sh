@@ -10,12 +10,15 @@ source "$(dirname "${BASH_SOURCE[0]}")/lab.sh"
 # shellcheck source=scripts/demo-case.sh
 source "$ROOT/scripts/demo-case.sh"
 
-# mode, address family, protocol: a row of the demo each.
+# mode and address family: two rows of the demo each, for TCP and UDP. The last
+# two are tunnels whose inside (clients, service) is of another family than the
+# outside (gateway to server): INNERinOUTER.
 CASES=(
-	"fullnat ipv4 tcp"
-	"fullnat ipv4 udp"
-	"dr ipv4 tcp"
-	"dr ipv4 udp"
+	"dr ipv4" "dr ipv6"
+	"nat ipv4" "nat ipv6"
+	"fullnat ipv4" "fullnat ipv6"
+	"tun ipv4" "tun ipv6"
+	"tun 4in6" "tun 6in4"
 )
 
 FAILED=0
@@ -70,6 +73,7 @@ print_next() {
 		  build/sluicectl service list
 		  build/sluicectl flows
 		  scripts/lab.sh exec $LAB_ID client curl http://$(lab_addr vip-fullnat)/
+		  scripts/lab.sh exec $LAB_ID client curl http://[$(lab_addr vip-tun 6)]/
 		  scripts/lab.sh exec $LAB_ID client ping $(lab_addr vip-dr)
 		  build/sluicectl backend remove tcp:$(lab_addr vip-fullnat):80 $(lab_addr rs1):80
 		  scripts/lab.sh exec $LAB_ID gw curl -s http://127.0.0.1:9105/metrics
@@ -93,7 +97,7 @@ stop_kept() {
 }
 
 main() {
-	local fingerprint case
+	local fingerprint case proto
 	need_root "make demo"
 	if [[ ${1:-} == stop ]]; then
 		stop_kept
@@ -103,16 +107,18 @@ main() {
 	trap cleanup EXIT
 	trap 'exit 130' INT
 	trap 'exit 143' TERM HUP
-	say "making lab $LAB_ID: client, gateway, two real servers"
-	lab_up one-arm $$
+	say "making lab $LAB_ID: client, gateway with a port in front and one behind, two real servers"
+	lab_up two-arm $$
 	fingerprint=$(lab_fingerprint)
 	say "starting sluiced"
 	lab_daemon_start
 	say "$EXCHANGES exchanges per case, each a flow of its own"
 	proof_setup
 	for case in "${CASES[@]}"; do
-		# shellcheck disable=SC2086 # mode, family, protocol
-		run_case $case
+		for proto in tcp udp; do
+			# shellcheck disable=SC2086 # mode, family
+			run_case $case $proto
+		done
 	done
 	show_tables
 	check_workers
@@ -123,7 +129,7 @@ main() {
 	else
 		say "stopping sluiced, looking for what it left behind"
 		check_residue "$fingerprint"
-		((FAILED)) || say "all cases passed, nothing left behind"
+		((FAILED)) || say "all $((2 * ${#CASES[@]})) cases passed, nothing left behind"
 	fi
 	exit $FAILED
 }

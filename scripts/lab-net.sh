@@ -3,6 +3,10 @@
 
 # lab_network: every host's eth0 is a veth whose other end is a port of a bridge
 # in namespace lan. The gateway's devices get no address: the daemon's twin does.
+#
+#   one-arm   client, gw, rs1, rs2 in one network
+#   two-arm   client ── front ── gw eth0 ═ gw eth1 ── back ── rs1, rs2
+#             and, for replies that bypass the gateway, rs1, rs2 eth1 ── front
 lab_network() {
 	local host bridge
 	local -a bridges=(lan)
@@ -22,8 +26,10 @@ lab_network() {
 	lab_wire rs1 eth0 "${bridges[-1]}"
 	lab_wire rs2 eth0 "${bridges[-1]}"
 	for host in client rs1 rs2; do lab_address "$host"; done
-	lab_loopback_vip rs1 dr
-	lab_loopback_vip rs2 dr
+	for host in rs1 rs2; do
+		lab_loopback_vip "$host" dr
+		[[ ${#bridges[@]} == 1 ]] || lab_second_leg "$host"
+	done
 }
 
 # lab_quiet: no packets and no opinions of the kernel's own. The bridge's
@@ -78,6 +84,24 @@ lab_loopback_vip() { # host mode
 	ip -n "$ns" addr add "$(lab_addr "vip-$2" 6)/128" dev lo nodad
 }
 
+# lab_second_leg: a server that answers clients past the gateway (dr, tun) has a
+# way of its own to them, for replies from virtual addresses only. All else, as
+# nat's replies, goes through the gateway.
+lab_second_leg() { # host
+	local ns vip family
+	ns=$(lab_ns "$1")
+	lab_wire "$1" eth1 front
+	for family in 4 6; do
+		ip -n "$ns" addr add "$(lab_addr "$1-front" "$family")/$(lab_bits "$family")" dev eth1 noprefixroute
+		ip -n "$ns" "-$family" route add "$(lab_addr front-net "$family")/$(lab_bits "$family")" dev eth1 table 51
+	done
+	for vip in dr tun mixed; do
+		[[ $vip == dr ]] || lab_loopback_vip "$1" "$vip"
+		ip -n "$ns" rule add from "$(lab_addr "vip-$vip")" lookup 51
+		ip -n "$ns" -6 rule add from "$(lab_addr "vip-$vip" 6)" lookup 51
+	done
+}
+
 # lab_cores prints the main core and the worker's: the first two we may use.
 lab_cores() {
 	local list part cores=()
@@ -96,7 +120,7 @@ lab_port() { # name device address-name
 		    device: net_af_packet${2#eth},iface=$2
 		    twin: sl-$1
 		    mtu: 1500
-		    addresses: [$(lab_addr "$3")/24]
+		    addresses: [$(lab_addr "$3")/24, "$(lab_addr "$3" 6)/64"]
 	END
 }
 

@@ -7,6 +7,9 @@
 # the question. Logs, one line an exchange:
 #   http.log   CLIENT-ADDRESS SERVER-ADDRESS PATH STATUS
 #   udp.log    CLIENT-ADDRESS SERVER-ADDRESS QUESTION
+#
+# With two arms they also end tunnels: with the kernel's tunnel devices where it
+# has them, else with test/decap.
 
 LAB_FILES=$BUILD/lab # made once, shared by all labs
 
@@ -22,9 +25,38 @@ lab_servers() {
 			"$BUILD/echo" serve --name "$host" --log "$LAB_DIR/$host/udp.log" --port 7
 	done
 	for host in rs1 rs2; do
+		[[ $(lab_variant) == one-arm ]] || lab_tunnels "$host"
 		lab_wait_listening "$host" "$host-nginx" -t 80 nginx.out
 		lab_wait_listening "$host" "$host-echo" -u 7 echo.out
 	done
+}
+
+# lab_tunnels ends tunnels of all four kinds on a server.
+lab_tunnels() { # host
+	local ns i rest=()
+	ns=$(lab_ns "$1")
+	lab_kernel_tunnel "$1" ipip 4 || rest+=(4in4)
+	lab_kernel_tunnel "$1" sit 4 mode ip6ip || rest+=(6in4)
+	lab_kernel_tunnel "$1" ip6tnl 6 mode any || rest+=(4in6 6in6)
+	((${#rest[@]} > 0)) || return 0
+	ip -n "$ns" tuntap add decap mode tun
+	ip -n "$ns" link set decap up
+	lab_spawn "$1-decap" "$1" "$LAB_DIR/$1/decap.out" "$BUILD/decap" --device decap "${rest[@]}"
+	for ((i = 0; i < 200; i++)); do
+		[[ $(ip -n "$ns" link show decap) != *LOWER_UP* ]] || return 0
+		! lab_ended "$1-decap" || break
+		sleep 0.05
+	done
+	cat "$LAB_DIR/$1/decap.out" >&2
+	die "lab $LAB_ID: $1-decap: does not attach to its device: see above"
+}
+
+# lab_kernel_tunnel fails when the kernel has no such device.
+lab_kernel_tunnel() { # host type family [setting...]
+	local ns
+	ns=$(lab_ns "$1")
+	ip -n "$ns" link add "tun-$2" type "$2" "${@:4}" local "$(lab_addr "$1" "$3")" 2>/dev/null || return 1
+	ip -n "$ns" link set "tun-$2" up
 }
 
 lab_files() {

@@ -13,7 +13,7 @@
 #   lab.sh config ID                print the daemon's configuration for it
 #   lab.sh fingerprint ID           print what a daemon could leave behind
 #   lab.sh addr ID NAME [4|6]       print an address: client gw rs1 rs2 local
-#                                   vip-dr vip-fullnat vip-nat vip-tun
+#                                   vip-dr vip-fullnat vip-nat vip-tun vip-mixed
 #
 # A lab's names are its own: namespaces sl-ID-HOST, everything else in
 # /run/sluice-lab/ID: pids/ (processes that we started), rs1/ and rs2/
@@ -43,7 +43,8 @@ lab_variant() { cat "$LAB_DIR/variant"; }
 # client and virtual addresses in front of the gateway, servers behind it.
 lab_addr() { # name [4|6]
 	local -A last=([client]=10 [gw]=1 [gw-back]=1 [rs1]=11 [rs2]=12 [local]=2
-		[vip-fullnat]=100 [vip-dr]=101 [vip-nat]=102 [vip-tun]=103)
+		[rs1-front]=11 [rs2-front]=12 [front-net]=0
+		[vip-fullnat]=100 [vip-dr]=101 [vip-nat]=102 [vip-tun]=103 [vip-mixed]=104)
 	local net=0
 	[[ -n ${last[$1]:-} ]] || die "lab address: $1: no such name: use one of ${!last[*]}"
 	if [[ $(lab_variant) == two-arm ]]; then
@@ -58,11 +59,15 @@ lab_addr() { # name [4|6]
 	fi
 }
 
-# lab_mac is a locally administered address, unique per lab, host and device.
+# lab_bits is the length of every network's prefix.
+lab_bits() { if [[ $1 == 4 ]]; then echo 24; else echo 64; fi; }
+
+# lab_mac is a locally administered address: the same in every lab, and readable.
+# 02:51:00:00:e1:11 is eth1 of the host whose addresses end in 11.
 lab_mac() { # host device
-	local sum
-	sum=$(printf '%s' "$LAB_ID/$1/$2" | md5sum)
-	sed -E 's/^(..)(..)(..)(..)(..).*/02:\1:\2:\3:\4:\5/' <<<"$sum"
+	local last device=${2/eth/e}
+	last=$(lab_addr "$1")
+	printf '02:51:00:00:%s:%02d\n' "${device/vm/f}" "${last##*.}"
 }
 
 # ---- processes: ended by recorded pid only, and only while it is the same process
@@ -73,7 +78,7 @@ proc_start() {
 	local stat
 	{ stat=$(<"/proc/$1/stat"); } 2>/dev/null || return 1
 	read -ra stat <<<"${stat##*) }"
-	[[ ${stat[0]} != [ZX] ]] && echo "${stat[19]}"
+	[[ ${stat[0]:-X} != [ZX] ]] && echo "${stat[19]}"
 }
 
 recorded_alive() { # file

@@ -33,6 +33,7 @@ var Rules = map[string]Rule{
 
 	"test/imports":     {},
 	"test/echo":        {},
+	"test/decap":       {},
 	"test/conformance": {Own: []string{"packet", "service", "flow", "sched", "modes", "worker"}},
 	"test/bench":       {AnyOwn: true},
 	"test/e2e":         {Own: []string{"ctl/client", "ctl/api"}},

@@ -105,9 +105,9 @@ func (h *IPv4) AddrsRaw() uint64 { return binary.LittleEndian.Uint64(h[12:20]) }
 func (h *IPv4) Forward(addrs uint64, delta uint16) {
 	h[8]--
 	binary.LittleEndian.PutUint64(h[12:20], addrs)
-	sum := Fold(uint64(delta) + TTLDelta)
+	sum := uint32(delta) + TTLDelta
 	c := h[10:12]
-	binary.LittleEndian.PutUint16(c, AddDelta(binary.LittleEndian.Uint16(c), sum))
+	binary.LittleEndian.PutUint16(c, AddDelta(binary.LittleEndian.Uint16(c), uint16(sum+sum>>16)))
 }
 
 // Readdress stores the addresses and adds delta to the checksum; the TTL stays.

@@ -49,6 +49,14 @@ func (g *Gate) allows(vlan uint16) bool { return g.VLANs[vlan>>6&63]>>(vlan&63)&
 // checksums are not looked at: the ends verify them, and wrong ones must stay
 // wrong. A frame has at most 65535 bytes, as a Buf has.
 func Parse(frame []byte, g *Gate, p *Parsed) Verdict {
+	if p.plain4(frame, g) || p.plain6(frame, g) {
+		return Pending
+	}
+	return p.parse(frame, g)
+}
+
+// parse is all of Parse, for any frame.
+func (p *Parsed) parse(frame []byte, g *Gate) Verdict {
 	*p = Parsed{Class: ClassOther, L3: EthernetLen}
 	if len(frame) < EthernetLen {
 		return DropTruncated

@@ -13,8 +13,8 @@ import (
 func (w *Worker) miss(slots []slot) {
 	for i := range slots {
 		s := &slots[i]
-		if s.verdict != packet.Pending {
-			continue
+		if s.verdict != packet.Pending || s.ref != 0 && s.packet.TCPFlags&packet.SYN == 0 {
+			continue // decided, or nearly always: a packet of a flow
 		}
 		if s.ref == 0 && !s.packet.Fragment {
 			s.ref = w.find(s)

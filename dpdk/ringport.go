@@ -49,7 +49,8 @@ func NewRingPort(c PortConfig, size int) (*RingPort, error) {
 		p.freeRings()
 		return nil, err
 	}
-	p.Port = newPort(id, c, nil)
+	p.Port = newPort(c, device{text: c.Device, name: c.Device, driver: ring})
+	p.Port.id, p.Port.probed = id, true
 	if err := p.setUp(c); err != nil {
 		defer p.freeRings()
 		return nil, errors.Join(err, p.close())

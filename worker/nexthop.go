@@ -9,24 +9,24 @@ import (
 	"github.com/sluice-lb/sluice/service"
 )
 
-// nextHop is where the flow's packets in direction dir leave. The entry caches
+// hopID is the next hop of the flow's packets in direction dir. The entry caches
 // the ids until routes or the set of neighbours change.
-func (w *Worker) nextHop(c *flow.Common, index flow.Index, dir flow.Dir) (service.Hop, packet.Verdict) {
-	net := w.snap.Net
-	if c.NetEpoch != net.Epoch {
+func (w *Worker) hopID(c *flow.Common, index flow.Index, dir flow.Dir) service.NextHopID {
+	if c.NetEpoch != w.snap.Net.Epoch {
 		w.resolve(c, w.client(index))
 	}
-	id := c.HopReq
 	if dir == flow.Reply {
-		id = c.HopRep
+		return c.HopRep
 	}
-	if hop, ok := net.Hops.Load(id); ok && int(hop.Port) < len(w.out) {
-		return hop, packet.Pending
-	}
+	return c.HopReq
+}
+
+// noHop says why a packet of a flow cannot leave.
+func (w *Worker) noHop(c *flow.Common, index flow.Index, dir flow.Dir) packet.Verdict {
 	if dir == flow.Reply {
-		return service.Hop{}, w.unresolved(w.client(index))
+		return w.unresolved(w.client(index))
 	}
-	return service.Hop{}, w.unresolved(w.snap.Backends.At(uint32(c.Backend)).Addr)
+	return w.unresolved(w.snap.Backends.At(uint32(c.Backend)).Addr)
 }
 
 // resolve looks both next hops of a flow up and notes for which view of the

@@ -50,9 +50,9 @@ func (w *Worker) forward(s *slot) packet.Verdict {
 	if dir == flow.Request && !backend.Present {
 		return packet.DropBackendGone
 	}
-	hop, verdict := w.nextHop(c, index, dir)
-	if verdict != packet.Pending {
-		return verdict
+	hop, ok := w.snap.Net.Hops.Load(w.hopID(c, index, dir))
+	if !ok || int(hop.Port) >= len(w.out) {
+		return w.noHop(c, index, dir)
 	}
 	if ttl(s) <= 1 {
 		return w.answer(s, w.reported(modes.TimeExceeded, c, index, dir), packet.AnsweredTTL, packet.DropTTL)

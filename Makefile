@@ -18,7 +18,7 @@ demo: ## curl and UDP through the gateway in every mode, in namespaces (KEEP=1: 
 demo-stop: ## end demos that were left running with KEEP=1
 	@scripts/demo.sh stop
 
-test: ## lint, unit and property tests, race detector, end-to-end tests
+test: ## lint, unit and property tests, race detector, end-to-end tests, the Dockerfile's steps
 	@scripts/setup.sh --root "make test"
 	@scripts/build.sh
 	@scripts/test.sh
@@ -29,7 +29,7 @@ test-vm: ## sluiced in a virtual machine, on a PCI card with two queues (minutes
 	@scripts/vm.sh
 
 test-image: ## replay the Dockerfile in a plain Debian tree and forward traffic with the result (minutes)
-	@scripts/setup.sh --root "make test-image" debootstrap
+	@scripts/setup.sh --root "make test-image"
 	@scripts/build.sh
 	@scripts/image.sh
 

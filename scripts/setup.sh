@@ -14,6 +14,7 @@ PACKAGES=(
 	iproute2 nftables ethtool procps util-linux           # lab
 	nginx-light curl iputils-ping jq tcpdump              # lab: servers, clients, looking
 	keepalived bird2 openssh-server openssh-client        # lab: what runs on a gateway, through its twins
+	debootstrap                                           # the Dockerfile's steps, replayed
 	ca-certificates git                                   # Go modules, version
 	shellcheck                                            # lint
 )

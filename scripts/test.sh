@@ -5,6 +5,7 @@
 #   2. packages without cgo again under the race detector (DPDK's memory is
 #      invisible to it)
 #   3. the end-to-end tests, against the programs in build/
+# and last what the Dockerfile makes, replayed in a plain Debian tree.
 # shellcheck source=scripts/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 cd "$ROOT"
@@ -37,6 +38,7 @@ main() {
 		scripts/lab.sh sweep
 		go test -count=1 -timeout 8m "${e2e[@]}"
 	fi
+	scripts/image.sh
 	say "all tests passed in $((SECONDS - started)) s"
 }
 

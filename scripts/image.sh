@@ -15,16 +15,28 @@ source "$(dirname "${BASH_SOURCE[0]}")/lab.sh"
 RELEASE=bookworm
 MIRROR=$(awk '/^URIs:/ { print $2; exit }' /etc/apt/sources.list.d/debian.sources 2>/dev/null ||
 	awk '/^deb / { print $2; exit }' /etc/apt/sources.list)
-TREES=$(mktemp -d /var/tmp/sluice-image.XXXXXX)
 declare -A ENVIRONMENT=()
-STAGE='' TREE='' DIR=/ AS=root COMMAND=()
+TREES='' STAGE='' TREE='' DIR=/ AS=root COMMAND=()
 
 cleanup() {
 	trap - EXIT
 	[[ -z ${LAB_CLAIMED:-} ]] || lab_down
+	fell "$TREES"
+}
+
+# fell removes a run's trees, after what is mounted into them.
+fell() { # folder
 	local mounted
-	while read -r mounted; do umount -l "$mounted"; done < <(awk -v t="$TREES/" 'index($2, t) == 1 { print $2 }' /proc/mounts | sort -r)
-	rm -rf --one-file-system "$TREES"
+	while read -r mounted; do umount -l "$mounted"; done < <(awk -v t="$1/" 'index($2, t) == 1 { print $2 }' /proc/mounts | sort -r)
+	rm -rf --one-file-system "$1"
+}
+
+# sweep_trees removes what killed runs have left.
+sweep_trees() {
+	local old
+	for old in /var/tmp/sluice-image.*; do
+		[[ ! -e $old/owner ]] || recorded_alive "$old/owner" || fell "$old"
+	done
 }
 
 # bootstrap makes a tree, from the first one if there is one.
@@ -146,7 +158,10 @@ forward() {
 }
 
 need_root "make test-image"
+sweep_trees
+TREES=$(mktemp -d /var/tmp/sluice-image.XXXXXX)
 trap cleanup EXIT
 trap 'exit 130' INT TERM
+echo "$$ $(proc_start $$)" >"$TREES/owner"
 replay
 forward

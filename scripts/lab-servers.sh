@@ -3,7 +3,7 @@
 #
 # Each runs nginx on port 80, which answers every path with the server's name, and
 # serves random bytes at /1m.bin and /64m.bin, slowly (256 kB a second) below
-# /slow/; and test/echo on UDP port 7, which answers with the server's name and
+# /slow/, and keeps what is PUT below /upload/; and test/echo on UDP port 7, which answers with the server's name and
 # the question. Logs, one line an exchange:
 #   http.log   CLIENT-ADDRESS SERVER-ADDRESS PATH STATUS
 #   udp.log    CLIENT-ADDRESS SERVER-ADDRESS QUESTION
@@ -17,7 +17,7 @@ lab_servers() {
 	local host
 	lab_files
 	for host in rs1 rs2; do
-		mkdir -p "$LAB_DIR/$host/tmp"
+		mkdir -p "$LAB_DIR/$host/tmp" "$LAB_DIR/$host/upload"
 		lab_nginx_conf "$host" >"$LAB_DIR/$host/nginx.conf"
 		lab_spawn "$host-nginx" "$host" "$LAB_DIR/$host/nginx.out" \
 			nginx -p "$LAB_DIR/$host/" -c nginx.conf -e error.log -g 'daemon off;'
@@ -88,6 +88,11 @@ lab_nginx_conf() { # host
 				listen [::]:80 backlog=4096;
 				location / { return 200 "$1\n"; }
 				location ~ ^/([0-9]+m\.bin)\$ { alias $LAB_FILES/\$1; }
+				location /upload/ {
+					alias $LAB_DIR/$1/upload/;
+					dav_methods PUT;
+					client_max_body_size 0;
+				}
 				location ~ ^/slow/([0-9]+m\.bin)\$ { alias $LAB_FILES/\$1; limit_rate 256k; }
 			}
 		}

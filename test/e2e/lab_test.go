@@ -26,10 +26,11 @@ const patience = 20 * time.Second
 
 // lab is a set of namespaces made by scripts/lab.sh.
 type lab struct {
-	t   *testing.T
-	id  string
-	dir string // configuration, control socket, logs
-	n   int    // daemons launched
+	t       *testing.T
+	id      string
+	variant string // of lab.sh
+	dir     string // configuration, control socket, logs
+	n       int    // daemons launched
 }
 
 var labs atomic.Uint32
@@ -47,10 +48,16 @@ func newLab(t *testing.T) *lab {
 // killed.
 func anotherLab(t *testing.T) *lab {
 	t.Helper()
+	return variantLab(t, "one-arm")
+}
+
+// variantLab makes one of a variant of lab.sh.
+func variantLab(t *testing.T, variant string) *lab {
+	t.Helper()
 	id := fmt.Sprintf("e%sx%d", strconv.FormatInt(int64(os.Getpid()), 36), labs.Add(1))
-	l := &lab{t: t, id: id, dir: filepath.Join("/run/sluice-lab", id)}
+	l := &lab{t: t, id: id, variant: variant, dir: filepath.Join("/run/sluice-lab", id)}
 	t.Cleanup(func() { l.script("down", id) })
-	l.script("up", id)
+	l.script("up", id, variant)
 	return l
 }
 
@@ -66,17 +73,24 @@ func (l *lab) script(args ...string) string {
 	return string(out)
 }
 
-var addresses sync.Map // name to netip.Addr: the same in every lab
+var addresses sync.Map // variant, name, family to netip.Addr: the same in every lab
 
 // addr is the IPv4 address that lab.sh knows by a name.
 func (l *lab) addr(name string) netip.Addr {
 	l.t.Helper()
-	if a, ok := addresses.Load(name); ok {
+	return l.address(name, "4")
+}
+
+// address is one that lab.sh knows by a name, of family 4 or 6.
+func (l *lab) address(name, family string) netip.Addr {
+	l.t.Helper()
+	key := l.variant + " " + name + " " + family
+	if a, ok := addresses.Load(key); ok {
 		return a.(netip.Addr)
 	}
-	a, err := netip.ParseAddr(strings.TrimSpace(l.script("addr", l.id, name)))
+	a, err := netip.ParseAddr(strings.TrimSpace(l.script("addr", l.id, name, family)))
 	require.NoError(l.t, err)
-	addresses.Store(name, a)
+	addresses.Store(key, a)
 	return a
 }
 

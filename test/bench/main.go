@@ -136,7 +136,9 @@ func (b *bench) describe(o options) *Machine {
 	if unix.Uname(&uts) == nil {
 		m.Kernel = unix.ByteSliceToString(uts.Release[:])
 	}
-	text, _ := os.ReadFile("/proc/cpuinfo")
+	text, _ := os.ReadFile("/proc/loadavg")
+	m.Load = strings.Join(append(strings.Fields(string(text)), "", "", "")[:3], " ")
+	text, _ = os.ReadFile("/proc/cpuinfo")
 	if _, rest, ok := strings.Cut(string(text), "model name"); ok {
 		line, _, _ := strings.Cut(rest, "\n")
 		m.CPU = strings.TrimLeft(line, "\t :")

@@ -29,15 +29,15 @@ type Result struct {
 	Bytes float64 `json:"bytes_per_flow,omitempty"`
 
 	// Gaps between two polls, in microseconds.
-	P9999    float64 `json:"p99_99_us,omitempty"`
-	P999999  float64 `json:"p99_9999_us,omitempty"`
-	Max      float64 `json:"max_us,omitempty"`
-	SpinP99  float64 `json:"spin_p99_99_us,omitempty"`
-	SpinP9   float64 `json:"spin_p99_9999_us,omitempty"`
-	SpinMax  float64 `json:"spin_max_us,omitempty"`
-	Kept     float64 `json:"throughput_kept,omitempty"` // share of the throughput without churn
-	Changes  int     `json:"changes,omitempty"`
-	Listings int     `json:"listings,omitempty"`
+	P9999   float64 `json:"p99_99_us,omitempty"`
+	P999999 float64 `json:"p99_9999_us,omitempty"`
+	Max     float64 `json:"max_us,omitempty"`
+	SpinP99 float64 `json:"spin_p99_99_us,omitempty"`
+	SpinP9  float64 `json:"spin_p99_9999_us,omitempty"`
+	SpinMax float64 `json:"spin_max_us,omitempty"`
+	Kept    float64 `json:"throughput_kept,omitempty"` // share of the throughput without churn
+	Changes int     `json:"changes,omitempty"`
+	Listed  int     `json:"flows_listed,omitempty"`
 
 	*Machine
 }
@@ -55,6 +55,7 @@ type Machine struct {
 	Rounds    int    `json:"rounds"`
 	RoundMS   int64  `json:"round_ms"`
 	Date      string `json:"date"`
+	Load      string `json:"load"` // averages of 1, 5 and 15 minutes at the start: others at work
 }
 
 // writeResults writes one JSON object a line.

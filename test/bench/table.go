@@ -12,7 +12,7 @@ func (r Result) line() string {
 	case r.P999999 > 0:
 		out += fmt.Sprintf(" gap p99.99 %.1f, p99.9999 %.1f, max %.0f us; C loop %.1f, %.1f, %.0f", r.P9999, r.P999999, r.Max, r.SpinP99, r.SpinP9, r.SpinMax)
 		if r.Kept > 0 {
-			out += fmt.Sprintf("; throughput kept %.0f%%; %d changes, %d listings", 100*r.Kept, r.Changes, r.Listings)
+			out += fmt.Sprintf("; throughput kept %.0f%%; %d changes, %d flows listed", 100*r.Kept, r.Changes, r.Listed)
 		}
 	case r.PerS > 0:
 		out += fmt.Sprintf(" %6.2f M/s", r.PerS/1e6)

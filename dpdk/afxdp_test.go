@@ -81,7 +81,7 @@ func sendMany(t *testing.T, p *Port, peer int, queues uint16) (got int) {
 	require.Eventually(t, func() bool {
 		n := 0
 		for q := range queues {
-			k := p.Rx(q, &burst)
+			k := testFrames(p, &burst, p.Rx(q, &burst))
 			p.pool.Free(&burst, k)
 			n += k
 		}

@@ -32,10 +32,10 @@ func (p *Port) close() error {
 	lines := withLog(func() {
 		if p.probed {
 			p.reclaim()
-			errs = append(errs, result(C.sluice_stop(p.id)), result(C.sluice_detach(p.id)))
+			errs = append(errs, p.detach())
 		}
 		for _, m := range p.members { // only now: they were the bond's
-			errs = append(errs, result(C.sluice_detach(m.id)))
+			errs = append(errs, result(C.sluice_detach(m.id, 0)))
 		}
 	})
 	for _, l := range p.links {
@@ -47,9 +47,21 @@ func (p *Port) close() error {
 	return nil
 }
 
+// detach stops the device and has DPDK forget it.
+func (p *Port) detach() error {
+	if p.device.driver == memif {
+		process.keepMemory = process.keepMemory || p.device.memifServer() != ""
+		if err := p.deafen(); err != nil {
+			return err
+		}
+		return result(C.sluice_detach(p.id, 1)) // stops it, too, on the thread where that is safe
+	}
+	return errors.Join(result(C.sluice_stop(p.id)), result(C.sluice_detach(p.id, 0)))
+}
+
 // detachStray detaches a device that did not become a Port.
 func detachStray(id C.uint16_t) error {
 	var err error
-	lines := withLog(func() { err = result(C.sluice_detach(id)) })
+	lines := withLog(func() { err = result(C.sluice_detach(id, 0)) })
 	return explain(err, lines)
 }

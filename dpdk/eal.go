@@ -31,6 +31,8 @@ var process struct {
 	tried bool // rte_eal_init was called: it cannot be called again
 	up    bool
 	ports []*Port // by index; nil: free
+
+	keepMemory bool // something of DPDK's still reads its memory: memif.go
 }
 
 // Version is DPDK's, e.g. "DPDK 22.11.11".
@@ -125,9 +127,10 @@ func (e *EAL) Workers() int { return len(e.busy) }
 func (e *EAL) Socket(worker int) int { return int(eal.LcoreToSocket(uint(lcoreOf(worker)))) }
 
 // Close detaches the ports that are left, ends the loops of the workers'
-// threads, unmaps DPDK's memory and removes its files. Buffers and pools must
-// not be touched any more. DPDK keeps some hugepages until the process ends. It
-// refuses, and changes nothing, while a worker runs.
+// threads, unmaps DPDK's memory (after a net_memif server: leaves it to the end
+// of the process) and removes its files. Buffers and pools must not be touched
+// any more. DPDK keeps some hugepages until the process ends. It refuses, and
+// changes nothing, while a worker runs.
 func (e *EAL) Close() error {
 	for i := range e.busy {
 		if e.busy[i].Load() {
@@ -147,11 +150,19 @@ func (e *EAL) Close() error {
 		}
 	}
 	eal.StopLcores()
-	var err error
-	lines := withLog(func() { err = eal.Cleanup() })
-	if err != nil {
-		errs = append(errs, failure("stop EAL", e.dir.path, explain(err, lines), "restart the process"))
+	if !process.keepMemory {
+		errs = append(errs, e.cleanUp())
 	}
 	errs = append(errs, moveOthers(nil, e.before), e.dir.remove())
 	return errors.Join(errs...)
+}
+
+// cleanUp unmaps DPDK's memory.
+func (e *EAL) cleanUp() error {
+	var err error
+	lines := withLog(func() { err = eal.Cleanup() })
+	if err != nil {
+		return failure("stop EAL", e.dir.path, explain(err, lines), "restart the process")
+	}
+	return nil
 }

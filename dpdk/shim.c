@@ -1,5 +1,6 @@
 #include <dlfcn.h>
 #include <errno.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,6 +10,7 @@
 #include <net/if.h>
 #include <sys/ioctl.h>
 
+#include <rte_alarm.h>
 #include <rte_dev.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
@@ -213,12 +215,46 @@ int sluice_bond_use(uint16_t bond, uint16_t member)
 	return primary_set == NULL ? -ENOENT : primary_set(bond, member);
 }
 
-int sluice_detach(uint16_t port)
+/*
+ * net_memif hears of its peer on EAL's interrupt thread, without a lock: a port
+ * that is closed on another thread while its peer goes away frees twice. Alarms
+ * run on that thread, too.
+ */
+struct closing {
+	uint16_t port;
+	int rc;
+	sem_t done;
+};
+
+static void close_now(void *arg)
+{
+	struct closing *c = arg;
+	c->rc = rte_eth_dev_stop(c->port);
+	if (c->rc == 0)
+		c->rc = rte_eth_dev_close(c->port);
+	sem_post(&c->done);
+}
+
+static int close_on_interrupts(uint16_t port)
+{
+	struct closing c = {.port = port};
+	sem_init(&c.done, 0, 0);
+	int rc = rte_eal_alarm_set(1, close_now, &c);
+	if (rc == 0) {
+		while (sem_wait(&c.done) < 0) /* EINTR: Go's signals */
+			;
+		rc = c.rc;
+	}
+	sem_destroy(&c.done);
+	return rc;
+}
+
+int sluice_detach(uint16_t port, int on_interrupts)
 {
 	struct rte_eth_dev_info info;
 	int rc = rte_eth_dev_info_get(port, &info);
 	if (rc == 0) /* the device must be known before its port is gone */
-		rc = rte_eth_dev_close(port);
+		rc = on_interrupts ? close_on_interrupts(port) : rte_eth_dev_close(port);
 	return rc < 0 ? rc : rte_dev_remove(info.device);
 }
 

@@ -100,7 +100,7 @@ int sluice_link_up(uint16_t port);
 int sluice_stats_get(uint16_t port, struct sluice_stats *s);
 int sluice_bond_use(uint16_t bond, uint16_t member);
 int sluice_stop(uint16_t port);
-int sluice_detach(uint16_t port);
+int sluice_detach(uint16_t port, int on_interrupts);
 
 /* bursts: one crossing each */
 uint16_t sluice_rx(uint16_t port, uint16_t queue, uint16_t index, uintptr_t *burst);

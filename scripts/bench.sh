@@ -9,7 +9,10 @@ cd "$ROOT"
 WANTED=512 # pages of 2 MB: testpmd's and our buffers, tables up to a million flows
 SYSCTL=/proc/sys/vm/nr_hugepages
 before=$(cat $SYSCTL)
-restore() { echo "$before" >$SYSCTL; }
+restore() {
+	echo "$before" >$SYSCTL
+	rm -rf /run/dpdk/sluice-testpmd # which testpmd leaves behind
+}
 get_hugepages() {
 	[[ ${HUGEPAGES:-1} != 0 ]] || return 1
 	((before >= WANTED)) || echo $WANTED >$SYSCTL || return 1

@@ -5,7 +5,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo demo-stop test test-vm test-image bench bench-instructions lint fuzz clean
+.PHONY: help setup build demo demo-stop test test-vm test-image bench bench-instructions docs lint fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,11 @@ bench: ## the worker beside dpdk-testpmd: build/bench.json, docs/performance.md 
 bench-instructions: ## instructions a packet, by callgrind (CASE=fullnat/ipv4: by function, too)
 	@scripts/setup.sh --root "make bench-instructions" valgrind
 	@scripts/bench-instructions.sh
+
+docs: ## write the tables of docs/modes.md from a capture of the demo
+	@scripts/setup.sh --root "make docs"
+	@scripts/build.sh
+	@scripts/modes-doc.sh
 
 lint: ## gofmt, go vet, staticcheck, shellcheck
 	@scripts/lint.sh

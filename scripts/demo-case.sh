@@ -5,6 +5,18 @@
 
 EXCHANGES=100
 
+# mode and address family: two rows of the demo each, for TCP and UDP. The last
+# two are tunnels whose inside (clients, service) is of another family than the
+# outside (gateway to server): INNERinOUTER.
+# shellcheck disable=SC2034 # used by the scripts that source this one
+DEMO_CASES=(
+	"dr ipv4" "dr ipv6"
+	"nat ipv4" "nat ipv6"
+	"fullnat ipv4" "fullnat ipv6"
+	"tun ipv4" "tun ipv6"
+	"tun 4in6" "tun 6in4"
+)
+
 # proof_setup counts, in the client's kernel and by Ethernet source, TCP and UDP
 # packets: from the gateway, or from a server's second leg. All are services'.
 # ("ip6 nexthdr", because "meta l4proto" and "udp sport" of netdev chains miss

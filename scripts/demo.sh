@@ -10,17 +10,6 @@ source "$(dirname "${BASH_SOURCE[0]}")/lab.sh"
 # shellcheck source=scripts/demo-case.sh
 source "$ROOT/scripts/demo-case.sh"
 
-# mode and address family: two rows of the demo each, for TCP and UDP. The last
-# two are tunnels whose inside (clients, service) is of another family than the
-# outside (gateway to server): INNERinOUTER.
-CASES=(
-	"dr ipv4" "dr ipv6"
-	"nat ipv4" "nat ipv6"
-	"fullnat ipv4" "fullnat ipv6"
-	"tun ipv4" "tun ipv6"
-	"tun 4in6" "tun 6in4"
-)
-
 FAILED=0
 failed() {
 	FAILED=1
@@ -114,7 +103,7 @@ main() {
 	lab_daemon_start
 	say "$EXCHANGES exchanges per case, each a flow of its own"
 	proof_setup
-	for case in "${CASES[@]}"; do
+	for case in "${DEMO_CASES[@]}"; do
 		for proto in tcp udp; do
 			# shellcheck disable=SC2086 # mode, family
 			run_case $case $proto
@@ -129,7 +118,7 @@ main() {
 	else
 		say "stopping sluiced, looking for what it left behind"
 		check_residue "$fingerprint"
-		((FAILED)) || say "all $((2 * ${#CASES[@]})) cases passed, nothing left behind"
+		((FAILED)) || say "all $((2 * ${#DEMO_CASES[@]})) cases passed, nothing left behind"
 	fi
 	exit $FAILED
 }

@@ -34,6 +34,7 @@ var Rules = map[string]Rule{
 	"test/imports":     {},
 	"test/echo":        {},
 	"test/decap":       {},
+	"test/modesdoc":    {},
 	"test/conformance": {Own: []string{"packet", "service", "flow", "sched", "modes", "worker"}},
 	"test/bench":       {AnyOwn: true},
 	"test/e2e":         {Own: []string{"ctl/client", "ctl/api"}},

@@ -24,7 +24,7 @@ test: ## lint, unit and property tests, race detector, end-to-end tests, the Doc
 	@scripts/test.sh
 
 test-vm: ## sluiced in a virtual machine, on a PCI card with two queues (minutes; downloads a kernel)
-	@scripts/setup.sh --root "make test-vm"
+	@scripts/setup.sh --root "make test-vm" qemu-system-x86 busybox-static
 	@scripts/build.sh
 	@scripts/vm.sh
 

@@ -9,22 +9,6 @@ VM_MODULES_KERNEL=(virtio/virtio_ring.ko virtio/virtio.ko virtio/virtio_pci_lega
 	virtio/virtio_pci_modern_dev.ko virtio/virtio_pci.ko net/tun.ko)
 VM_MODULES_UIO=(uio/uio.ko uio/uio_pci_generic.ko)
 
-vm_packages() {
-	local -a missing=()
-	local pkg
-	for pkg in qemu-system-x86 busybox-static; do
-		[[ $(dpkg-query -W -f '${db:Status-Status}' "$pkg" 2>/dev/null) == installed ]] || missing+=("$pkg")
-	done
-	((${#missing[@]})) || return 0
-	say "installing Debian packages: ${missing[*]}"
-	DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 install --no-install-recommends \
-		"${missing[@]}" </dev/null >"$BUILD/vm-apt.log" 2>&1 || {
-		tail -n 20 "$BUILD/vm-apt.log" >&2
-		die "apt-get install ${missing[*]}: failed: see above: is the network up? try apt-get update"
-	}
-	rm -f "$BUILD/vm-apt.log"
-}
-
 # vm_kernel downloads and unpacks Debian's kernel package, once; nothing is
 # installed on this host.
 vm_kernel() {

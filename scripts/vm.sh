@@ -147,7 +147,6 @@ drive() { # on|off
 
 main() {
 	need_root "make test-vm"
-	vm_packages
 	vm_kernel
 	lab_use "vm$$"
 	trap cleanup EXIT

@@ -27,7 +27,7 @@ func ParseIdle(s string) (Idle, bool) {
 const (
 	idlePolls = 64
 	sleepMin  = 20
-	sleepMax  = 500
+	sleepMax  = 1000
 )
 
 type idler struct {

@@ -60,31 +60,17 @@ func (d *daemon) specs() (out []kernel.PortSpec) {
 	for i, p := range d.config.Ports {
 		one := kernel.PortSpec{
 			Name: p.Name, Index: i, MAC: d.plane.ports[i].Info().MAC, MTU: p.MTU, TwinName: p.Twin,
-			Device: d.toSilence(p), Addresses: p.Addresses, Routes: routes(p.Routes),
+			Devices: dpdk.Interfaces(p.Device), Addresses: p.Addresses, Routes: routes(p.Routes),
 		}
 		out = append(out, one)
 		for _, v := range p.VLANs {
 			tagged := one
-			tagged.VLAN, tagged.TwinName, tagged.Device = v.ID, v.Twin, ""
+			tagged.VLAN, tagged.TwinName, tagged.Devices = v.ID, v.Twin, nil
 			tagged.Addresses, tagged.Routes = v.Addresses, routes(v.Routes)
 			out = append(out, tagged)
 		}
 	}
 	return out
-}
-
-// toSilence is the kernel interface under a port, whose frames the kernel must
-// not answer as well; "" when there is none.
-func (d *daemon) toSilence(p config.Port) string {
-	names := dpdk.Interfaces(p.Device)
-	if len(names) == 0 {
-		return ""
-	}
-	for _, name := range names[1:] {
-		d.log.Warn("the kernel sees this interface's frames, too, and may answer beside us: take its addresses off it",
-			"port", p.Name, "interface", name)
-	}
-	return names[0]
 }
 
 // vlans are the ids that frames of each port may carry.

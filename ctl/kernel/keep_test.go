@@ -129,7 +129,7 @@ func TestFailedStartKeepsWhatWasKept(t *testing.T) {
 	cfg := Config{Keep: true, StateFile: filepath.Join(t.TempDir(), "state")}
 	fail := func() {
 		bad := portNumber(1)
-		bad.Device = "nosuch0"
+		bad.Devices = []string{"nosuch0"}
 		rings := []*packet.KernelRings{packet.NewKernelRings(2, 8)}
 		_, err := Open(cfg, []PortSpec{portTo(t, "lan0", "10.1.0.1/24"), bad}, newPool(), rings, new(service.NextHops), nil, quiet)
 		require.ErrorContains(t, err, "nosuch0")

@@ -123,18 +123,20 @@ func (p *Path) abandon() error {
 // silence silences the device behind a port, if any, and returns the port with
 // what it takes over from there.
 func (p *Path) silence(cfg Config, spec PortSpec) (PortSpec, error) {
-	if spec.Device == "" || spec.VLAN != 0 {
-		return spec, nil // silencing is for the whole device, by its untagged network
+	if spec.VLAN != 0 {
+		return spec, nil // silencing is for whole devices, by their untagged network
 	}
-	saved, err := p.state.silence(spec.Device)
-	if err != nil {
-		return spec, err
-	}
-	if found := saved.prefixes(); cfg.TakeOver {
-		spec.Addresses = append(found, spec.Addresses...)
-		spec.Routes = append(saved.plainRoutes(), spec.Routes...)
-	} else if len(found) > 0 {
-		p.log.Info("addresses are off the device until we end", "device", spec.Device, "addresses", found)
+	for _, device := range spec.Devices {
+		saved, err := p.state.silence(device)
+		if err != nil {
+			return spec, err
+		}
+		if found := saved.prefixes(); cfg.TakeOver {
+			spec.Addresses = append(found, spec.Addresses...)
+			spec.Routes = append(saved.plainRoutes(), spec.Routes...)
+		} else if len(found) > 0 {
+			p.log.Info("addresses are off the device until we end", "device", device, "addresses", found)
+		}
 	}
 	return spec, nil
 }

@@ -58,7 +58,7 @@ func TestFailedOpenUndoesWhatItDid(t *testing.T) {
 	good := portTo(t, "lan0", "10.1.0.1/24")
 	badRoute, badDevice, badName := portNumber(1), portNumber(1), portNumber(1)
 	badRoute.Routes = []RouteSpec{{netip.MustParsePrefix("203.0.113.0/24"), netip.MustParseAddr("198.51.100.1")}}
-	badDevice.Device = "nosuch0"
+	badDevice.Devices = []string{"nosuch0"}
 	badName.TwinName = "much-too-long-a-name"
 	for _, bad := range []PortSpec{badRoute, badDevice, badName} {
 		rings := []*packet.KernelRings{packet.NewKernelRings(2, 8)}

@@ -43,7 +43,7 @@ func (s *state) adopt(ports []PortSpec) error {
 	}
 	needed := rest{settings: true}
 	needed.device = func(d savedDevice) bool {
-		return slices.ContainsFunc(ports, func(p PortSpec) bool { return p.Device == d.Name && p.VLAN == 0 }) && d.isThere()
+		return slices.ContainsFunc(ports, func(p PortSpec) bool { return slices.Contains(p.Devices, d.Name) && p.VLAN == 0 }) && d.isThere()
 	}
 	needed.twin = func(t savedTwin) bool {
 		return slices.ContainsFunc(ports, func(p PortSpec) bool { return p.twinName() == t.Name })

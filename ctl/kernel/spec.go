@@ -16,7 +16,7 @@ type PortSpec struct {
 	MAC       packet.MAC
 	MTU       uint16         // bytes of IP packet
 	TwinName  string         // interface name; empty: "sl-" and Name, and for a VLAN a dot and its id
-	Device    string         // interface behind a net_af_packet port, to be silenced; empty: none; of VLANs: ignored
+	Devices   []string       // interfaces behind a net_af_packet port or bond, to be silenced; of VLANs: ignored
 	Addresses []netip.Prefix // of the twin, with the host part
 	Routes    []RouteSpec    // out of the twin
 }

@@ -88,7 +88,7 @@ func portNumber(n int) PortSpec {
 
 // portTo is the port over a device towards a host, as net_af_packet makes it.
 func portTo(t *testing.T, device string, addresses ...string) PortSpec {
-	return PortSpec{Name: device, Device: device, MAC: macOf(t, device), MTU: 1500, Addresses: prefixes(addresses...)}
+	return PortSpec{Name: device, Devices: []string{device}, MAC: macOf(t, device), MTU: 1500, Addresses: prefixes(addresses...)}
 }
 
 // forwarder does what worker and port do with frames that are not for the fast

@@ -5,8 +5,8 @@
 # card belongs to DPDK (uio_pci_generic), one queue and one worker per core.
 #
 # Nothing is needed of the host's processor: qemu emulates (slowly: two to three
-# minutes in all). Needs root, apt and 2 GB of memory; installs the Debian
-# packages qemu-system-x86 and busybox-static when they are missing, and
+# minutes in all). Needs root, apt and 2 GB of memory, qemu-system-x86 and busybox-static
+# (`make test-vm` installs them);
 # downloads, without installing it, Debian's kernel package into build/vm.
 #
 # The card does RSS in the first half, and none in the second.

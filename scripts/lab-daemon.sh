@@ -39,7 +39,8 @@ lab_daemon_stop() {
 # leave on the host. The same before its start and after its end: no residue.
 lab_fingerprint() {
 	echo "links:"
-	lab_exec gw ip -o link | awk -F ': ' '{ print $2 }'
+	# Another lab's tunnel may load a module, which puts its own device everywhere.
+	lab_exec gw ip -o link | awk -F ': ' '$2 !~ /^(tunl0|sit0|ip6tnl0)@/ { print $2 }'
 	echo "addresses and routes:"
 	lab_exec gw ip -o -4 addr | awk '{ print $2, $4 }'
 	lab_exec gw ip route show table all | grep -v '^fe80\|^multicast ff00\|^local fe80' || true

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -11,6 +12,8 @@ import (
 	"github.com/prometheus/common/model"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/sluice-lb/sluice/ctl/api"
 )
 
 // Prometheus and the control socket tell the same numbers, at both places where
@@ -21,42 +24,63 @@ func TestMetricsAgreeWithTheControlSocket(t *testing.T) {
 	key := d.add("fullnat", "tcp", "rs1", "rs2")
 	l.getMany(10, key, "metrics")
 	_ = l.connect(closedPort(key))
-	d.quiet()
-	places := map[string]string{
-		"address": l.run("gw", "curl", "-sSf", "http://127.0.0.1:9105/metrics"),
-		"socket":  l.run("gw", "curl", "-sSf", "--unix-socket", d.Socket, "http://sluice/metrics"),
-	}
-	for place, text := range places {
-		t.Run(place, func(t *testing.T) { d.checkMetrics(t, text) })
+	for place, curl := range map[string][]string{
+		"address": {"curl", "-sSf", "http://127.0.0.1:9105/metrics"},
+		"socket":  {"curl", "-sSf", "--unix-socket", d.Socket, "http://sluice/metrics"},
+	} {
+		t.Run(place, func(t *testing.T) { d.numbers(curl).check(t, d.mbufs) })
 	}
 	d.stop()
 }
 
-func (d *daemon) checkMetrics(t *testing.T, text string) {
-	problems, err := promlint.New(strings.NewReader(text)).Lint()
+// numbers are what a scrape and the control socket say at one moment.
+type numbers struct {
+	text     string // of the scrape
+	verdicts []api.Verdict
+	workers  []api.Worker
+	services []api.ServiceCounters
+}
+
+// numbers asks both; again, when a packet has moved meanwhile.
+func (d *daemon) numbers(curl []string) (n numbers) {
+	d.t.Helper()
+	for {
+		var err error
+		before := d.quiet()
+		n.text = d.lab.run("gw", curl...)
+		n.verdicts, err = d.Verdicts(ctx)
+		require.NoError(d.t, err)
+		n.services, err = d.Counters(ctx, nil)
+		require.NoError(d.t, err)
+		n.workers, err = d.Workers(ctx)
+		require.NoError(d.t, err)
+		if slices.EqualFunc(before, n.workers, sameCounts) {
+			return n
+		}
+	}
+}
+
+func (n numbers) check(t *testing.T, mbufs int) {
+	problems, err := promlint.New(strings.NewReader(n.text)).Lint()
 	require.NoError(t, err)
 	for _, p := range problems {
 		assert.False(t, strings.HasPrefix(p.Metric, "sluice_"), "%s: %s", p.Metric, p.Text)
 	}
 	parser := expfmt.NewTextParser(model.LegacyValidation)
-	families, err := parser.TextToMetricFamilies(strings.NewReader(text))
+	families, err := parser.TextToMetricFamilies(strings.NewReader(n.text))
 	require.NoError(t, err)
 
-	list, err := d.Verdicts(ctx)
-	require.NoError(t, err)
 	packets := series(families["sluice_packets_total"])
-	assert.Len(t, packets, len(list), "with one worker, one series a verdict")
-	for _, v := range list {
+	assert.Len(t, packets, len(n.verdicts), "with one worker, one series a verdict")
+	for _, v := range n.verdicts {
 		assert.Equal(t, float64(v.Packets), packets["outcome="+v.Outcome+" verdict="+v.Name+" worker=0"], v.Name)
 	}
-	workers, err := d.Workers(ctx)
-	require.NoError(t, err)
+	workers := n.workers
 	assert.Equal(t, float64(workers[0].Received), series(families["sluice_worker_received_packets_total"])["worker=0"])
 	assert.Equal(t, float64(workers[0].Generated), series(families["sluice_worker_generated_packets_total"])["worker=0"])
-	assert.Equal(t, float64(d.mbufs), series(families["sluice_mbufs_in_use"])[""])
+	assert.Equal(t, float64(mbufs), series(families["sluice_mbufs_in_use"])[""])
 
-	services, err := d.Counters(ctx, nil)
-	require.NoError(t, err)
+	services := n.services
 	require.Len(t, services, 1)
 	service := "service=tcp:10.0.0.100:80"
 	for _, b := range services[0].Backends {

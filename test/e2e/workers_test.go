@@ -2,10 +2,13 @@ package e2e
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/sluice-lb/sluice/ctl/api"
 )
 
 // Two workers on two queues: the kernel spreads packets over the queues as it
@@ -40,7 +43,7 @@ func TestTwoWorkersForwardExactly(t *testing.T) {
 			l.finish(append(l.transfers(8, web, "1m.bin"), l.transfer(web, "64m.bin")))
 		})
 	}
-	workers, handed := d.quiet(), d.verdicts()["handover"]
+	workers, handed, ports := d.countWithPorts()
 	require.Len(t, workers, 2)
 	assert.NotZero(t, handed)
 	assert.Equal(t, handed, workers[0].HandedOver+workers[1].HandedOver)
@@ -48,9 +51,23 @@ func TestTwoWorkersForwardExactly(t *testing.T) {
 		assert.NotZero(t, w.FlowsNew, "worker %d has flows of its own", w.ID)
 		assert.NotZero(t, w.HandedOver, "worker %d", w.ID)
 	}
-	ports, err := d.Ports(ctx)
-	require.NoError(t, err)
 	assert.Equal(t, ports[0].RxPackets+handed, workers[0].Received+workers[1].Received,
 		"handed-over packets are received twice, all others once")
 	d.stop()
+}
+
+// countWithPorts is the workers, the hand-overs and the devices' own counters at
+// one moment.
+func (d *daemon) countWithPorts() ([]api.Worker, uint64, []api.Port) {
+	d.t.Helper()
+	for {
+		workers, verdicts := d.count()
+		ports, err := d.Ports(ctx)
+		require.NoError(d.t, err)
+		after, err := d.Workers(ctx)
+		require.NoError(d.t, err)
+		if slices.EqualFunc(workers, after, sameCounts) {
+			return workers, verdicts["handover"], ports
+		}
+	}
 }

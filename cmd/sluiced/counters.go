@@ -15,6 +15,7 @@ func (e *engine) Counters() []api.ServiceCounters {
 	snap := e.plane.store.Load()
 	byService := map[service.ID]int{}
 	var out []api.ServiceCounters
+	var totals []worker.Load // beside out
 	for _, s := range e.builder.Services().Services {
 		key, err := s.Key()
 		if err != nil {
@@ -25,26 +26,32 @@ func (e *engine) Counters() []api.ServiceCounters {
 			continue // removed between the two reads
 		}
 		byService[svc.ID] = len(out)
+		totals = append(totals, worker.Load{})
 		out = append(out, api.ServiceCounters{Protocol: s.Protocol, Address: s.Address, Port: s.Port, Mode: s.Mode,
 			Backends: []api.BackendCounters{}})
 	}
 	for id := uint32(1); id < uint32(snap.Backends.Len()); id++ {
 		b := snap.Backends.At(id)
 		if i, ok := byService[b.Service]; ok && b.ID != 0 {
-			e.addBackend(&out[i], b)
+			load := e.load(b.ID)
+			totals[i].Add(load)
+			out[i].Backends = append(out[i].Backends, backendRow(b, load))
 		}
+	}
+	for i := range out {
+		out[i].Traffic = traffic(totals[i])
 	}
 	return out
 }
 
-func (e *engine) addBackend(s *api.ServiceCounters, b *service.Backend) {
+// backendRow is one backend's traffic; a removed one has no weight any more.
+func backendRow(b *service.Backend, load worker.Load) api.BackendCounters {
 	row := api.BackendCounters{Address: b.Addr.String(), Port: b.Port, Weight: b.Weight, Removed: !b.Present,
-		Traffic: traffic(e.load(b.ID))}
+		Traffic: traffic(load)}
 	if row.Removed {
 		row.Weight = 0
 	}
-	s.Backends = append(s.Backends, row)
-	sum(&s.Traffic, row.Traffic)
+	return row
 }
 
 // load is what all workers have counted for a backend since it was given its id.
@@ -114,14 +121,4 @@ func wireKey(k api.Key) service.Key {
 func traffic(l worker.Load) api.Traffic {
 	return api.Traffic{Flows: l.Flows, Active: l.Active, Inactive: l.Inactive,
 		InPackets: l.InPackets, InBytes: l.InBytes, OutPackets: l.OutPackets, OutBytes: l.OutBytes}
-}
-
-func sum(to *api.Traffic, t api.Traffic) {
-	to.Flows += t.Flows
-	to.Active += t.Active
-	to.Inactive += t.Inactive
-	to.InPackets += t.InPackets
-	to.InBytes += t.InBytes
-	to.OutPackets += t.OutPackets
-	to.OutBytes += t.OutBytes
 }

@@ -33,7 +33,7 @@ func TestThousandConnectionsSurviveChanges(t *testing.T) {
 	s := l.service("fullnat", "tcp", "rs1", "rs2")
 	s.Port, s.Backends[0].Port, s.Backends[1].Port = echoPort, echoPort, echoPort
 	for _, server := range []string{"rs1", "rs2"} {
-		l.echoTCP(server)
+		l.echo(server, echoPort)
 	}
 	_, err := d.PutService(ctx, s, nil)
 	require.NoError(t, err)
@@ -69,29 +69,6 @@ func (d *daemon) change(key api.Key, n int) {
 	case 3:
 		d.deleteBackend(key, other)
 	}
-}
-
-// echoTCP serves on a host until the test ends.
-func (l *lab) echoTCP(host string) {
-	l.t.Helper()
-	var listener net.Listener
-	l.in(host, func() (err error) {
-		listener, err = net.Listen("tcp", fmt.Sprintf(":%d", echoPort))
-		return err
-	})
-	l.t.Cleanup(func() { listener.Close() })
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer conn.Close()
-				_, _ = io.Copy(conn, conn)
-			}()
-		}
-	}()
 }
 
 // talkers are connections that exchange data all the time.

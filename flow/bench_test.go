@@ -105,7 +105,7 @@ func (t *Table) findEach(p *packets) (sum uint64) {
 // count is what a worker does to every flow it has found.
 func (t *Table) count(ref Ref) uint64 {
 	t.Touch(t.Common(ref.Index()))
-	t.Cold(ref.Index()).InPackets++
+	t.Count(ref.Index(), t.Common(ref.Index()), Request, 64)
 	return uint64(ref)
 }
 

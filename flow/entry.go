@@ -11,6 +11,9 @@ const (
 	Reply   Dir = 1 // backend to client
 )
 
+// Other is the opposite direction.
+func (d Dir) Other() Dir { return d ^ 1 }
+
 // Family is the IP version of a flow's tuples.
 type Family uint8
 
@@ -58,6 +61,7 @@ func (r Ref) Index() Index { return Index(r >> 1) }
 func (r Ref) Dir() Dir { return Dir(r & 1) }
 
 // Common is what entries of both families have: all but the tuples, 40 bytes.
+// With a tuple it is all that a packet of a flow reads and writes.
 type Common struct {
 	Proto    uint8
 	Mode     service.Mode
@@ -68,19 +72,57 @@ type Common struct {
 	IPDelta uint16 // IPv4 only: added to the header's checksum of a request (RFC 1624), subtracted for replies
 	L4Delta uint16 // the same for TCP and UDP: addresses and ports
 
-	Service  service.ID
 	Backend  service.BackendID
-	HopReq   service.NextHopID // towards the backend; 0: to be resolved
-	HopRep   service.NextHopID // towards the client; 0: to be resolved
-	NetEpoch uint32            // service.Net.Epoch for which both hops hold
+	NetEpoch uint32               // service.Net.Epoch for which both hops hold
+	Hop      [2]service.NextHopID // by Dir: towards the backend, towards the client; 0: to be resolved
 
-	wheelNext, wheelPrev uint32 // timer wheel's list, or the free list
+	packets [2]uint16 // by Dir: not yet in the cold part
+	bytes   [2]uint32
 }
 
-// Cold is the part of a flow that forwarding only counts into.
-type Cold struct {
-	InPackets, InBytes   uint64 // client to backend; bytes of IP packets
-	OutPackets, OutBytes uint64 // backend to client
-	Created              uint32 // table ticks
+// cold is the part of a flow that most packets leave alone.
+type cold struct {
+	Counters
+	created              uint32 // table ticks
+	wheelNext, wheelPrev uint32 // timer wheel's list, or the free list
 	_                    uint32
 }
+
+// Counters are what passed of a flow, by Dir; bytes of IP packets.
+type Counters struct {
+	Packets, Bytes [2]uint64
+}
+
+// settleAt packets of one direction are moved to the cold part: before 16 bits
+// of packets overflow, or 32 of their bytes, at 65535 a packet.
+const settleAt = 1 << 15
+
+// Count adds a packet of that many bytes to a flow. Entries count up to
+// settleAt packets themselves, so that a packet touches one cache line.
+func (t *Table) Count(i Index, c *Common, d Dir, bytes uint32) {
+	d &= 1
+	c.bytes[d] += bytes
+	c.packets[d]++
+	if c.packets[d] == settleAt {
+		t.settle(i, c)
+	}
+}
+
+// settle moves what an entry counted to its cold part.
+func (t *Table) settle(i Index, c *Common) {
+	t.cold(i).Counters = t.Counters(i)
+	c.packets, c.bytes = [2]uint16{}, [2]uint32{}
+}
+
+// Counters are all that passed of a flow of either family.
+func (t *Table) Counters(i Index) Counters {
+	c, sum := t.common(i), t.cold(i).Counters
+	for d := range c.packets {
+		sum.Packets[d] += uint64(c.packets[d])
+		sum.Bytes[d] += uint64(c.bytes[d])
+	}
+	return sum
+}
+
+// Created is the tick in which a flow of either family began.
+func (t *Table) Created(i Index) uint32 { return t.cold(i).created }

@@ -18,18 +18,18 @@ func (t Tuple4) Reverse() Tuple4 {
 // forwarding a packet reads. The rewrite follows from the tuples: a request
 // leaves with Rep reversed, a reply with Req reversed.
 type Entry4 struct {
-	ReqAddrs uint64 // tuple of requests: CIP, VIP
-	RepAddrs uint64 // tuple of replies as they arrive: RIP, and LIP (fullnat) or CIP (nat); 0 for dr and tun
-	ReqPorts uint32
-	RepPorts uint32
+	// Addrs and Ports are the tuples, by Dir, as packets arrive. Requests: CIP, VIP.
+	// Replies: RIP, and LIP (fullnat) or CIP (nat); 0 for dr and tun.
+	Addrs [2]uint64
+	Ports [2]uint32
 	Common
 }
 
-// RequestTuple is the tuple of requests as they arrive.
-func (e *Entry4) RequestTuple() Tuple4 { return Tuple4{e.ReqAddrs, e.ReqPorts, e.Proto} }
+// Tuple is the tuple of packets in direction d as they arrive.
+func (e *Entry4) Tuple(d Dir) Tuple4 { return Tuple4{e.Addrs[d&1], e.Ports[d&1], e.Proto} }
 
-// ReplyTuple is the tuple of replies as they arrive.
-func (e *Entry4) ReplyTuple() Tuple4 { return Tuple4{e.RepAddrs, e.RepPorts, e.Proto} }
+// SetTuple sets the addresses and ports of packets in direction d.
+func (e *Entry4) SetTuple(d Dir, t Tuple4) { e.Addrs[d&1], e.Ports[d&1] = t.Addrs, t.Ports }
 
 // hasReply says whether the flow's replies pass the gateway.
-func (e *Entry4) hasReply() bool { return e.RepAddrs|uint64(e.RepPorts) != 0 }
+func (e *Entry4) hasReply() bool { return e.Addrs[Reply]|uint64(e.Ports[Reply]) != 0 }

@@ -19,21 +19,17 @@ func (t *Tuple6) Reverse() Tuple6 {
 // Entry6 is the hot part of an IPv6 flow: 128 bytes, two cache lines. The
 // addresses fill the first, what forwarding decides by stands in the second.
 type Entry6 struct {
-	Req      [4]uint64 // addresses of requests, as in Tuple6: CIP, VIP
-	Rep      [4]uint64 // of replies as they arrive: RIP, and LIP (fullnat) or CIP (nat); 0 for dr and tun
-	ReqPorts uint32
-	RepPorts uint32
+	Addrs [2][4]uint64 // by Dir, each as in Tuple6: see Entry4
+	Ports [2]uint32
 	Common
 	_ [16]byte
 }
 
-// RequestTuple is the tuple of requests as they arrive.
-func (e *Entry6) RequestTuple() Tuple6 { return Tuple6{e.Req, e.ReqPorts, e.Proto} }
+// Tuple is the tuple of packets in direction d as they arrive.
+func (e *Entry6) Tuple(d Dir) Tuple6 { return Tuple6{e.Addrs[d&1], e.Ports[d&1], e.Proto} }
 
-// ReplyTuple is the tuple of replies as they arrive.
-func (e *Entry6) ReplyTuple() Tuple6 { return Tuple6{e.Rep, e.RepPorts, e.Proto} }
+// SetTuple sets the addresses and ports of packets in direction d.
+func (e *Entry6) SetTuple(d Dir, t *Tuple6) { e.Addrs[d&1], e.Ports[d&1] = t.Addrs, t.Ports }
 
 // hasReply says whether the flow's replies pass the gateway.
-func (e *Entry6) hasReply() bool {
-	return e.Rep[0]|e.Rep[1]|e.Rep[2]|e.Rep[3]|uint64(e.RepPorts) != 0
-}
+func (e *Entry6) hasReply() bool { return e.Addrs[Reply] != [4]uint64{} || e.Ports[Reply] != 0 }

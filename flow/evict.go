@@ -46,8 +46,8 @@ func (t *Table) embryonic(i Index) bool {
 	case StateSynReceived:
 		return true
 	case StateUDP:
-		c := t.cold(i)
-		return c.InPackets <= 1 && c.OutPackets == 0
+		c := t.Counters(i)
+		return c.Packets[Request] <= 1 && c.Packets[Reply] == 0
 	}
 	return false
 }

@@ -109,7 +109,12 @@ func TestWhoIsEmbryonic(t *testing.T) {
 			e.Proto, e.State = c.proto, c.state
 			i, ok := e.insert(table)
 			require.True(t, ok)
-			table.Cold(i).InPackets, table.Cold(i).OutPackets = c.in, c.out
+			for range c.in {
+				table.Count(i, table.Common(i), Request, 40)
+			}
+			for range c.out {
+				table.Count(i, table.Common(i), Reply, 40)
+			}
 			var ended []Index
 			require.Equal(t, c.want, table.Evict(f, 1, func(i Index, _ *Common) { ended = append(ended, i) }), c.name)
 			require.Equal(t, c.want, len(ended) == 1, c.name)

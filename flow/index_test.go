@@ -212,7 +212,7 @@ func TestHash6SpreadsAndDependsOnSeed(t *testing.T) {
 		require.InDelta(t, n/2, count, n/20, "bit %d", bit)
 	}
 	e := twoWay6(1)
-	base := e.RequestTuple()
+	base := e.Tuple(Request)
 	fields := []func(*Tuple6){
 		func(t *Tuple6) { t.Addrs[0]++ }, func(t *Tuple6) { t.Addrs[1]++ }, func(t *Tuple6) { t.Addrs[2]++ },
 		func(t *Tuple6) { t.Addrs[3]++ }, func(t *Tuple6) { t.Ports++ }, func(t *Tuple6) { t.Proto++ },

@@ -1,11 +1,11 @@
 package flow
 
 // Insert adds a flow, seen now, with zero counters. Its reply tuple is entered
-// only if it has one (RepAddrs or RepPorts not 0). LastSeen, Flags and Cold are
-// the table's to set. It fails when the table is full or a tuple is already
+// only if it has one (RepAddrs or RepPorts not 0). LastSeen, Flags and counters
+// are the table's to set. It fails when the table is full or a tuple is already
 // there; who must tell these apart asks Has first, as the port allocator does.
 func (t *Table) Insert(e Entry4) (Index, bool) {
-	req, rep := e.RequestTuple(), e.ReplyTuple()
+	req, rep := e.Tuple(Request), e.Tuple(Reply)
 	reqHash, repHash := t.Hash(req), t.Hash(rep)
 	replies := e.hasReply()
 	if t.Find(reqHash, req) != 0 || replies && (rep == req || t.Find(repHash, rep) != 0) {
@@ -22,7 +22,7 @@ func (t *Table) Insert(e Entry4) (Index, bool) {
 
 // Insert6 is Insert for an IPv6 flow.
 func (t *Table) Insert6(e Entry6) (Index, bool) {
-	req, rep := e.RequestTuple(), e.ReplyTuple()
+	req, rep := e.Tuple(Request), e.Tuple(Reply)
 	reqHash, repHash := t.Hash6(&req), t.Hash6(&rep)
 	replies := e.hasReply()
 	if t.Find6(reqHash, &req) != 0 || replies && (rep == req || t.Find6(repHash, &rep) != 0) {
@@ -65,7 +65,8 @@ func (t *Table) enter(i Index, reqHash, repHash uint64, replies bool) bool {
 func (t *Table) begin(i Index) {
 	e := t.common(i)
 	e.Flags, e.LastSeen = flagUsed, t.clock.now
-	*t.cold(i) = Cold{Created: t.clock.now}
+	e.packets, e.bytes = [2]uint16{}, [2]uint32{}
+	*t.cold(i) = cold{created: t.clock.now}
 	t.wheel.arm(uint32(i), t.deadline(e))
 }
 
@@ -86,16 +87,16 @@ func (t *Table) Remove(i Index) {
 // leave4 takes a flow out of the index and clears its entry.
 func (t *Table) leave4(i Index) {
 	e := &t.hot4[i]
-	t.index.remove(t.Hash(e.RequestTuple()), MakeRef(i, Request))
+	t.index.remove(t.Hash(e.Tuple(Request)), MakeRef(i, Request))
 	if e.hasReply() {
-		t.index.remove(t.Hash(e.ReplyTuple()), MakeRef(i, Reply))
+		t.index.remove(t.Hash(e.Tuple(Reply)), MakeRef(i, Reply))
 	}
 	*e = Entry4{}
 }
 
 func (t *Table) leave6(i Index) {
 	e := &t.hot6[i.position()]
-	req, rep := e.RequestTuple(), e.ReplyTuple()
+	req, rep := e.Tuple(Request), e.Tuple(Reply)
 	t.index.remove(t.Hash6(&req), MakeRef(i, Request))
 	if e.hasReply() {
 		t.index.remove(t.Hash6(&rep), MakeRef(i, Reply))

@@ -4,7 +4,7 @@ package flow
 type entries struct {
 	hot4         []Entry4
 	hot6         []Entry6
-	cold4, cold6 []Cold // parallel to hot4, hot6
+	cold4, cold6 []cold // parallel to hot4, hot6
 }
 
 func (s *entries) common(i Index) *Common {
@@ -14,7 +14,7 @@ func (s *entries) common(i Index) *Common {
 	return &s.hot4[i].Common
 }
 
-func (s *entries) cold(i Index) *Cold {
+func (s *entries) cold(i Index) *cold {
 	if i.IPv6() {
 		return &s.cold6[i.position()]
 	}
@@ -25,11 +25,11 @@ func (s *entries) cold(i Index) *Cold {
 // time: its family's free list, or a slot of the wheel.
 type links struct{ *entries }
 
-func (l links) next(i uint32) uint32 { return l.common(Index(i)).wheelNext }
-func (l links) prev(i uint32) uint32 { return l.common(Index(i)).wheelPrev }
+func (l links) next(i uint32) uint32 { return l.cold(Index(i)).wheelNext }
+func (l links) prev(i uint32) uint32 { return l.cold(Index(i)).wheelPrev }
 
-func (l links) setNext(i, next uint32) { l.common(Index(i)).wheelNext = next }
-func (l links) setPrev(i, prev uint32) { l.common(Index(i)).wheelPrev = prev }
+func (l links) setNext(i, next uint32) { l.cold(Index(i)).wheelNext = next }
+func (l links) setPrev(i, prev uint32) { l.cold(Index(i)).wheelPrev = prev }
 
 // pool hands out the indexes of a family's entries; 0 is none. The one freed
 // last comes first: it is warm.

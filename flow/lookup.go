@@ -15,12 +15,8 @@ func (t *Table) Match(ref Ref, k Tuple4) bool {
 		return false
 	}
 	e := &t.hot4[ref.Index()]
-	addrs, ports := e.ReqAddrs, e.ReqPorts
-	repAddrs, repPorts := e.RepAddrs, e.RepPorts // loaded in any case: the direction cannot be predicted
-	if ref.Dir() == Reply {
-		addrs, ports = repAddrs, repPorts
-	}
-	return addrs^k.Addrs|uint64(ports^k.Ports)|uint64(e.Proto^k.Proto) == 0 && ref != 0
+	d := ref.Dir()
+	return e.Addrs[d]^k.Addrs|uint64(e.Ports[d]^k.Ports)|uint64(e.Proto^k.Proto) == 0 && ref != 0
 }
 
 // Find is the ref of a tuple, 0 when it is not in the table. hash is its Hash.

@@ -10,11 +10,7 @@ func (t *Table) Match6(ref Ref, k *Tuple6) bool {
 		return false
 	}
 	e := &t.hot6[ref.Index().position()]
-	addrs, ports := &e.Req, e.ReqPorts
-	repPorts := e.RepPorts // loaded in any case: the direction cannot be predicted
-	if ref.Dir() == Reply {
-		addrs, ports = &e.Rep, repPorts
-	}
+	addrs, ports := &e.Addrs[ref.Dir()], e.Ports[ref.Dir()]
 	differs := (addrs[0] ^ k.Addrs[0]) | (addrs[1] ^ k.Addrs[1]) | (addrs[2] ^ k.Addrs[2]) | (addrs[3] ^ k.Addrs[3])
 	return differs|uint64(ports^k.Ports)|uint64(e.Proto^k.Proto) == 0
 }

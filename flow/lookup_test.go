@@ -56,7 +56,7 @@ func TestFamiliesDoNotOverlap(t *testing.T) {
 	table := newTable(t, Config{Flows: flows, Flows6: flows})
 	fill(t, table)
 	for i := Index(1); i != 0; i = table.after(i) {
-		*table.Cold(i) = Cold{InPackets: uint64(i), OutBytes: uint64(i)}
+		table.cold(i).Counters = numbered(i)
 		table.Common(i).Backend = 7
 	}
 	for f := range numFamilies {
@@ -67,16 +67,20 @@ func TestFamiliesDoNotOverlap(t *testing.T) {
 			got := table.entryAt(i)
 			require.Equal(t, e.request(), got.request())
 			require.Equal(t, e.reply(), got.reply())
-			require.Equal(t, Cold{InPackets: uint64(i), OutBytes: uint64(i)}, *table.Cold(i))
+			require.Equal(t, numbered(i), table.Counters(i))
 		}
 	}
+}
+
+func numbered(i Index) Counters {
+	return Counters{Packets: [2]uint64{uint64(i), 1}, Bytes: [2]uint64{2, uint64(i)}}
 }
 
 // The same words in both families, all in one bucket: nobody takes one for the other.
 func TestMatchOfTheOtherFamily(t *testing.T) {
 	table := newTable(t, Config{Flows: 4, Flows6: 4})
 	table.keys[3] = 0
-	words := Entry6{Req: [4]uint64{1}, ReqPorts: 2, Rep: [4]uint64{3}, RepPorts: 4, Common: Common{Proto: 6, State: StateEstablished}}
+	words := Entry6{Addrs: [2][4]uint64{{1}, {3}}, Ports: [2]uint32{2, 4}, Common: Common{Proto: 6, State: StateEstablished}}
 	four, six := entry{IPv4, words}, entry{IPv6, words}
 	for _, order := range [][2]entry{{four, six}, {six, four}} {
 		i, ok := order[0].insert(table)
@@ -119,7 +123,7 @@ func TestMatch6ComparesAll(t *testing.T) {
 	e := twoWay6(1)
 	i, ok := table.Insert6(e)
 	require.True(t, ok)
-	for dir, k := range []Tuple6{e.RequestTuple(), e.ReplyTuple()} {
+	for dir, k := range []Tuple6{e.Tuple(Request), e.Tuple(Reply)} {
 		ref := MakeRef(i, Dir(dir))
 		require.True(t, table.Match6(ref, &k))
 		require.False(t, table.Match6(ref^1, &k), "the other direction's")
@@ -145,13 +149,13 @@ func TestMatch6ComparesAll(t *testing.T) {
 func TestHasReply(t *testing.T) {
 	for f := range numFamilies {
 		none := either(f, 1)
-		none.Rep, none.RepPorts = [4]uint64{}, 0
+		none.SetTuple(Reply, &Tuple6{})
 		cases := []entry{none, none, none, none, none, none}
 		words := 1 + 3*int(f)
 		for word := range words {
-			cases[word].Rep[word] = 1 << 60
+			cases[word].Addrs[Reply][word] = 1 << 60
 		}
-		cases[words].RepPorts = 1 << 31
+		cases[words].Ports[Reply] = 1 << 31
 		for i, e := range cases {
 			table := newTable(t, Config{Flows: 1, Flows6: 1})
 			_, ok := e.insert(table)
@@ -184,14 +188,14 @@ func TestIndexExhausted(t *testing.T) {
 			require.True(t, ok)
 		}
 		oneWay := either(f, n)
-		oneWay.Rep, oneWay.RepPorts = [4]uint64{}, 0
+		oneWay.SetTuple(Reply, &Tuple6{})
 		_, ok := oneWay.insert(table)
 		require.True(t, ok)
 		more := either(f, n+1)
 		_, ok = more.insert(table)
 		require.False(t, ok)
 		require.NoError(t, table.verify(2*n+1))
-		oneWay.ReqPorts++
+		oneWay.Ports[Request]++
 		_, ok = oneWay.insert(table)
 		require.True(t, ok, "the last slot is still free")
 	}
@@ -209,16 +213,17 @@ func TestRepliesFindTheirFlow(t *testing.T) {
 		require.False(t, tuple{f, request.Reverse()}.has(table))
 
 		clash := either(f, 2)
-		clash.Rep, clash.RepPorts = nat.Rep, nat.RepPorts
+		reply := nat.reply()
+		clash.SetTuple(Reply, &reply.Tuple6)
 		_, ok = clash.insert(table)
 		require.False(t, ok, "the reply tuple is taken")
 		require.False(t, clash.request().has(table))
-		clash.RepPorts++
+		clash.Ports[Reply]++
 		_, ok = clash.insert(table)
 		require.True(t, ok)
 
 		dr := either(f, 3)
-		dr.Rep, dr.RepPorts = [4]uint64{}, 0
+		dr.SetTuple(Reply, &Tuple6{})
 		_, ok = dr.insert(table)
 		require.True(t, ok)
 		require.False(t, dr.reply().has(table), "dr has no reply tuple")

@@ -23,7 +23,7 @@ type modelFlow struct {
 	entry   entry
 	seen    time.Duration
 	changed time.Duration // its state
-	in, out uint64
+	Counters
 }
 
 func newMachine(t *rapid.T) *machine {
@@ -86,10 +86,10 @@ func (m *machine) fill(t *rapid.T) {
 
 func (m *machine) add(t *rapid.T, req, rep tuple, twoWay bool, state State) {
 	rep.Proto = req.Proto
-	e := entry{req.family, Entry6{Req: req.Addrs, ReqPorts: req.Ports,
+	e := entry{req.family, Entry6{Addrs: [2][4]uint64{req.Addrs}, Ports: [2]uint32{req.Ports},
 		Common: Common{Proto: req.Proto, State: state, Backend: 7}}}
 	if twoWay {
-		e.Rep, e.RepPorts = rep.Addrs, rep.Ports
+		e.SetTuple(Reply, &rep.Tuple6)
 	}
 	taken := m.tuples[req] != 0 || twoWay && (m.tuples[rep] != 0 || req == rep)
 	before := m.table.Stats()
@@ -167,13 +167,12 @@ func (m *machine) touch(t *rapid.T) {
 	i := m.pick(t)
 	m.table.Touch(m.table.Common(i))
 	m.flows[i].seen = m.elapsed
-	if rapid.Bool().Draw(t, "reply") {
-		m.table.Cold(i).OutPackets++
-		m.flows[i].out++
-		return
+	d := Dir(rapid.IntRange(0, 1).Draw(t, "dir"))
+	for range rapid.SampledFrom([]int{1, 1, 1, settleAt - 1}).Draw(t, "packets") {
+		m.table.Count(i, m.table.Common(i), d, 65535)
+		m.flows[i].Packets[d]++
+		m.flows[i].Bytes[d] += 65535
 	}
-	m.table.Cold(i).InPackets++
-	m.flows[i].in++
 }
 
 func (m *machine) setState(t *rapid.T) {
@@ -200,8 +199,8 @@ func (m *machine) scan(t *rapid.T) {
 	last, seen := Index(0), 0
 	for from, more := Index(0), true; more; more = from != 0 {
 		visited := 0
-		from = m.table.Scan(from, budget, func(i Index, c *Cold) {
-			if m.flows[i] == nil || i <= last || c != m.table.Cold(i) {
+		from = m.table.Scan(from, budget, func(i Index) {
+			if m.flows[i] == nil || i <= last {
 				t.Fatalf("scan shows %#x after %#x", i, last)
 			}
 			visited++
@@ -227,9 +226,9 @@ func (m *machine) check(t *rapid.T) {
 		}
 	}
 	for i, f := range m.flows {
-		got, cold := m.table.entryAt(i), m.table.Cold(i)
-		got.wheelNext, got.wheelPrev, got.LastSeen = 0, 0, 0
-		if got != f.entry || cold.InPackets != f.in || cold.OutPackets != f.out {
+		got := m.table.entryAt(i)
+		got.LastSeen, got.packets, got.bytes = 0, [2]uint16{}, [2]uint32{}
+		if got != f.entry || m.table.Counters(i) != f.Counters {
 			t.Fatalf("entry %d: %+v, want %+v", i, got, f.entry)
 		}
 	}

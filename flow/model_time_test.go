@@ -31,7 +31,7 @@ func (m *machine) expire(t *rapid.T, budget int) {
 		if idle := m.elapsed - f.seen; idle < m.timeouts[f.entry.State] {
 			t.Fatalf("flow %d in %v expired early, after %v", i, f.entry.State, idle)
 		}
-		if e != m.table.Common(i) || m.table.entryAt(i).Req != f.entry.Req || !f.entry.request().has(m.table) {
+		if e != m.table.Common(i) || m.table.entryAt(i).Addrs != f.entry.Addrs || !f.entry.request().has(m.table) {
 			t.Fatalf("flow %d is gone before the callback", i)
 		}
 		m.forget(i)
@@ -68,7 +68,7 @@ func (m *machine) evict(t *rapid.T) {
 
 func (m *machine) embryonic(i Index) bool {
 	f := m.flows[i]
-	return f.entry.State == StateSynReceived || f.entry.State == StateUDP && f.in <= 1 && f.out == 0
+	return f.entry.State == StateSynReceived || f.entry.State == StateUDP && f.Packets[Request] <= 1 && f.Packets[Reply] == 0
 }
 
 // expireAll gives all the budget there can be need of: nothing due may stay. A

@@ -14,15 +14,14 @@ func (t *Table) PrefetchBuckets(hashes *[packet.BurstSize]uint64, n int) {
 	keep(sum)
 }
 
-// PrefetchEntries loads the entries of the first n refs, hot and cold, of both
-// families. A ref of 0 does no harm.
+// PrefetchEntries loads the entries of the first n refs, of both families. A ref of 0 does no harm.
 func (t *Table) PrefetchEntries(refs *[packet.BurstSize]Ref, n int) {
 	var sum uint64
 	for _, ref := range refs[:min(n, packet.BurstSize)] {
 		i := ref.Index()
-		sum += uint64(t.common(i).LastSeen) + t.cold(i).InPackets
+		sum += uint64(t.common(i).LastSeen)
 		if i.IPv6() {
-			sum += t.At6(i).Req[0] // the other line
+			sum += t.At6(i).Addrs[Request][0] // the other line
 		}
 	}
 	keep(sum)

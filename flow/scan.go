@@ -8,12 +8,12 @@ const freeCost = 16
 // more than budget of them or the equivalent in free entries, and returns where
 // to go on; 0 when that was all. Flows may come and go between calls; one that lives throughout
 // is visited once. visit must not insert or remove.
-func (t *Table) Scan(from Index, budget int, visit func(Index, *Cold)) (next Index) {
+func (t *Table) Scan(from Index, budget int, visit func(Index)) (next Index) {
 	i := max(from, 1)
 	for left := budget * freeCost; left > 0 && i != 0; i = t.after(i) {
 		left--
 		if t.common(i).Flags&flagUsed != 0 {
-			visit(i, t.cold(i))
+			visit(i)
 			left -= freeCost - 1
 		}
 	}

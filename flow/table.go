@@ -41,9 +41,9 @@ const flagUsed = 1
 var (
 	_ [64]byte  = [unsafe.Sizeof(Entry4{})]byte{}
 	_ [128]byte = [unsafe.Sizeof(Entry6{})]byte{}
-	_ [64]byte  = [unsafe.Offsetof(Entry6{}.ReqPorts)]byte{}
+	_ [64]byte  = [unsafe.Offsetof(Entry6{}.Ports)]byte{}
 	_ [40]byte  = [unsafe.Sizeof(Common{})]byte{}
-	_ [40]byte  = [unsafe.Sizeof(Cold{})]byte{}
+	_ [48]byte  = [unsafe.Sizeof(cold{})]byte{}
 	_ [64]byte  = [unsafe.Sizeof(bucket{})]byte{}
 )
 
@@ -75,9 +75,9 @@ func (t *Table) place(flows, flows6 int) (err error) {
 	heads := l.take(wheelSlots * 4)
 	t.shared = l.size
 	hot4 := l.take((flows + 1) * int(unsafe.Sizeof(Entry4{})))
-	cold4 := l.take((flows + 1) * int(unsafe.Sizeof(Cold{})))
+	cold4 := l.take((flows + 1) * int(unsafe.Sizeof(cold{})))
 	hot6 := l.take((flows6 + 1) * int(unsafe.Sizeof(Entry6{})))
-	cold6 := l.take((flows6 + 1) * int(unsafe.Sizeof(Cold{})))
+	cold6 := l.take((flows6 + 1) * int(unsafe.Sizeof(cold{})))
 	if t.memory, err = allocate(l.size); err != nil {
 		return err
 	}
@@ -85,8 +85,8 @@ func (t *Table) place(flows, flows6 int) (err error) {
 	t.bytes = l.size
 	t.index = newIndex(view[bucket](m, buckets, homes+overflow), homes)
 	t.entries = entries{
-		hot4: view[Entry4](m, hot4, flows+1), cold4: view[Cold](m, cold4, flows+1),
-		hot6: view[Entry6](m, hot6, flows6+1), cold6: view[Cold](m, cold6, flows6+1),
+		hot4: view[Entry4](m, hot4, flows+1), cold4: view[cold](m, cold4, flows+1),
+		hot6: view[Entry6](m, hot6, flows6+1), cold6: view[cold](m, cold6, flows6+1),
 	}
 	lists := links{&t.entries}
 	t.pools = [numFamilies]pool{newPool(lists, IPv4, flows), newPool(lists, IPv6, flows6)}
@@ -111,9 +111,6 @@ func (t *Table) At6(i Index) *Entry6 { return &t.hot6[i.position()] }
 // Common is the part of a flow's entry that both families have.
 func (t *Table) Common(i Index) *Common { return t.common(i) }
 
-// Cold is the counters of the flow with that index, of either family.
-func (t *Table) Cold(i Index) *Cold { return t.cold(i) }
-
 // Len is the number of flows of both families, Cap the most there can be.
 func (t *Table) Len() int { return t.pools[IPv4].used() + t.pools[IPv6].used() }
 
@@ -129,7 +126,7 @@ func (t *Table) Cap6() int { return t.pools[IPv6].size }
 // BytesPerFlow is the memory for one flow of a family at full capacity: its
 // entry, and its share of what all flows use together.
 func (t *Table) BytesPerFlow(f Family) float64 {
-	entry := unsafe.Sizeof(Cold{})
+	entry := unsafe.Sizeof(cold{})
 	if f == IPv6 {
 		entry += unsafe.Sizeof(Entry6{})
 	} else {

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sluice-lb/sluice/service"
 )
 
 func newTable(t testing.TB, c Config) *Table {
@@ -96,13 +98,17 @@ func TestInsertSetsWhatIsTheTables(t *testing.T) {
 	require.True(t, ok)
 	require.Equal(t, uint32(10), table.Now())
 	require.Equal(t, uint32(10), table.At(i).LastSeen)
-	require.Equal(t, Cold{Created: 10}, *table.Cold(i))
-	table.Cold(i).InBytes = 99
+	require.Equal(t, uint32(10), table.Created(i))
+	require.Zero(t, table.Counters(i))
+	table.Count(i, table.Common(i), Reply, 99)
+	table.settle(i, table.Common(i))
+	table.Count(i, table.Common(i), Request, 99)
+	require.Equal(t, Counters{[2]uint64{1, 1}, [2]uint64{99, 99}}, table.Counters(i))
 	table.Remove(i)
 	again, ok := table.Insert(twoWay(2))
 	require.True(t, ok)
 	require.Equal(t, i, again)
-	require.Zero(t, table.Cold(again).InBytes)
+	require.Zero(t, table.Counters(again))
 }
 
 func TestScanSeesWhatStays(t *testing.T) {
@@ -122,9 +128,8 @@ func TestScanSeesWhatStays(t *testing.T) {
 	slices := 0
 	for from := Index(0); ; slices++ {
 		visited := 0
-		next := table.Scan(from, 7, func(i Index, c *Cold) {
+		next := table.Scan(from, 7, func(i Index) {
 			visited++
-			require.Same(t, table.Cold(i), c)
 			if _, ok := stays[i]; ok {
 				stays[i]++
 			}
@@ -173,18 +178,18 @@ func TestNothingAllocates(t *testing.T) {
 	table.Advance(clock)
 	ended := 0
 	expired := func(Index, *Common) { ended++ }
-	visit := func(Index, *Cold) {}
+	visit := func(Index) {}
 	n := 0
 	round := func() {
 		n++
 		a, okA := table.Insert(twoWay(n))
 		b, okB := table.Insert(twoWay(-n))
-		tuple := table.At(a).ReplyTuple()
+		tuple := table.At(a).Tuple(Reply)
 		if !okA || !okB || table.Find(table.Hash(tuple), tuple) != MakeRef(a, Reply) {
 			t.Error("flow lost")
 		}
 		six, ok6 := table.Insert6(twoWay6(n))
-		tuple6 := table.At6(six).ReplyTuple()
+		tuple6 := table.At6(six).Tuple(Reply)
 		if !ok6 || table.Find6(table.Hash6(&tuple6), &tuple6) != MakeRef(six, Reply) {
 			t.Error("IPv6 flow lost")
 		}
@@ -225,9 +230,10 @@ func TestRemoveClears(t *testing.T) {
 	for f := range numFamilies {
 		table := newTable(t, Config{Flows: 1, Flows6: 1})
 		e := either(f, 1)
-		e.Mode, e.Service, e.Backend, e.HopReq, e.HopRep, e.NetEpoch = 1, 2, 3, 4, 5, 6
+		e.Mode, e.Backend, e.Hop, e.NetEpoch = 1, 3, [2]service.NextHopID{4, 5}, 6
 		i, ok := e.insert(table)
 		require.True(t, ok)
+		table.Count(i, table.Common(i), Request, 1)
 		table.Remove(i)
 		require.Equal(t, entry{family: f}, table.entryAt(i))
 	}

@@ -46,11 +46,11 @@ type entry struct {
 }
 
 func (e *entry) v4() Entry4 {
-	return Entry4{e.Req[0], e.Rep[0], e.ReqPorts, e.RepPorts, e.Common}
+	return Entry4{[2]uint64{e.Addrs[Request][0], e.Addrs[Reply][0]}, e.Ports, e.Common}
 }
 
-func (e *entry) request() tuple { return tuple{e.family, e.RequestTuple()} }
-func (e *entry) reply() tuple   { return tuple{e.family, e.ReplyTuple()} }
+func (e *entry) request() tuple { return tuple{e.family, e.Tuple(Request)} }
+func (e *entry) reply() tuple   { return tuple{e.family, e.Tuple(Reply)} }
 
 func (e *entry) insert(t *Table) (Index, bool) {
 	if e.family == IPv6 {
@@ -64,16 +64,18 @@ func (t *Table) entryAt(i Index) entry {
 	if i.IPv6() {
 		return entry{IPv6, *t.At6(i)}
 	}
-	e := t.At(i)
-	return entry{IPv4, Entry6{Req: [4]uint64{e.ReqAddrs}, Rep: [4]uint64{e.RepAddrs}, ReqPorts: e.ReqPorts, RepPorts: e.RepPorts,
-		Common: e.Common}}
+	return asEntry(*t.At(i))
+}
+
+func asEntry(e Entry4) entry {
+	return entry{IPv4, Entry6{Addrs: [2][4]uint64{{e.Addrs[Request]}, {e.Addrs[Reply]}}, Ports: e.Ports, Common: e.Common}}
 }
 
 // twoWay is the nth of many flows with both tuples.
 func twoWay(n int) Entry4 {
 	return Entry4{
-		ReqAddrs: uint64(n) | 0x0100000a<<32, ReqPorts: 0x5000_1234,
-		RepAddrs: 0x0200000a | uint64(n)<<32, RepPorts: 0x4321_5000,
+		Addrs:  [2]uint64{uint64(n) | 0x0100000a<<32, 0x0200000a | uint64(n)<<32},
+		Ports:  [2]uint32{0x5000_1234, 0x4321_5000},
 		Common: Common{Proto: packet.ProtoTCP, State: StateEstablished},
 	}
 }
@@ -82,8 +84,8 @@ func twoWay(n int) Entry4 {
 func twoWay6(n int) Entry6 {
 	const network = 0xb80d0120
 	return Entry6{
-		Req: [4]uint64{network, uint64(n) << 32, network, 1 << 56}, ReqPorts: 0x5000_1234,
-		Rep: [4]uint64{network, 2 << 56, network, uint64(n) << 32}, RepPorts: 0x4321_5000,
+		Addrs:  [2][4]uint64{{network, uint64(n) << 32, network, 1 << 56}, {network, 2 << 56, network, uint64(n) << 32}},
+		Ports:  [2]uint32{0x5000_1234, 0x4321_5000},
 		Common: Common{Proto: packet.ProtoTCP, State: StateEstablished},
 	}
 }
@@ -93,7 +95,5 @@ func either(f Family, n int) entry {
 	if f == IPv6 {
 		return entry{IPv6, twoWay6(n)}
 	}
-	e := twoWay(n)
-	return entry{IPv4, Entry6{Req: [4]uint64{e.ReqAddrs}, Rep: [4]uint64{e.RepAddrs}, ReqPorts: e.ReqPorts, RepPorts: e.RepPorts,
-		Common: e.Common}}
+	return asEntry(twoWay(n))
 }

@@ -11,7 +11,7 @@ import (
 func udp(t *testing.T, table *Table, n int) {
 	t.Helper()
 	for i := range n {
-		_, ok := table.Insert(Entry4{ReqAddrs: uint64(table.Now())<<32 | uint64(i), Common: Common{Proto: 17, State: StateUDP}})
+		_, ok := table.Insert(Entry4{Addrs: [2]uint64{uint64(table.Now())<<32 | uint64(i)}, Common: Common{Proto: 17, State: StateUDP}})
 		require.True(t, ok)
 	}
 }

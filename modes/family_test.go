@@ -56,8 +56,9 @@ func words(a, b, c, d uint64) [4]uint64 { return [4]uint64{a, b, c, d} }
 // entry6 is the flow of a request with that tuple.
 func entry6(request flow.Tuple6, reply flow.Tuple6, mode service.Mode) *flow.Entry6 {
 	var e flow.Entry6
-	e.Req, e.ReqPorts, e.Proto = request.Addrs, request.Ports, request.Proto
-	e.Rep, e.RepPorts, e.Mode = reply.Addrs, reply.Ports, mode
+	e.Proto, e.Mode = request.Proto, mode
+	e.SetTuple(flow.Request, &request)
+	e.SetTuple(flow.Reply, &reply)
 	modes.Prepare6(&e)
 	return &e
 }

@@ -46,7 +46,7 @@ func FuzzNAT4(f *testing.F) {
 		e := entry(&p, repAddrs, repPorts)
 		request := append([]byte(nil), in...)
 		modes.NAT4(request, &p, e, flow.Request)
-		checkNAT(t, in, request, &p, e.ReplyTuple().Reverse())
+		checkNAT(t, in, request, &p, e.Tuple(flow.Reply).Reverse())
 
 		// The backend answers with the same bytes from the other side.
 		back := p
@@ -55,7 +55,7 @@ func FuzzNAT4(f *testing.F) {
 		turn(received, &p, repAddrs, repPorts)
 		reply := append([]byte(nil), received...)
 		modes.NAT4(reply, &back, e, flow.Reply)
-		checkNAT(t, received, reply, &p, e.RequestTuple().Reverse())
+		checkNAT(t, received, reply, &p, e.Tuple(flow.Request).Reverse())
 	})
 }
 

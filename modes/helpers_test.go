@@ -63,8 +63,8 @@ func forwardable(data []byte) (f []byte, p packet.Parsed, ok bool) {
 // entry is the flow of a request: to RIP and from LIP as the raw words say.
 func entry(p *packet.Parsed, repAddrs uint64, repPorts uint32) *flow.Entry4 {
 	var e flow.Entry4
-	e.ReqAddrs, e.ReqPorts, e.Proto = p.Addrs, p.Ports, p.Proto
-	e.RepAddrs, e.RepPorts, e.Mode = repAddrs, repPorts, service.ModeFullNAT
+	e.Proto, e.Mode = p.Proto, service.ModeFullNAT
+	e.Addrs, e.Ports = [2]uint64{p.Addrs, repAddrs}, [2]uint32{p.Ports, repPorts}
 	modes.Prepare4(&e)
 	return &e
 }

@@ -27,18 +27,15 @@ func NATError4(frame []byte, p *packet.Parsed, e *flow.Entry4, dir flow.Dir) boo
 	if packet.Sum(icmp) != 0xffff {
 		return false
 	}
-	quote, ipDelta, l4Delta := e.ReplyTuple(), e.IPDelta, e.L4Delta
-	if dir == flow.Reply {
-		quote, ipDelta, l4Delta = e.RequestTuple(), ^ipDelta, ^l4Delta
-	}
+	quote, sign := e.Tuple(dir.Other()), -uint16(dir)
 	addrs := quote.Reverse().Addrs
 	ip := packet.IPv4At(frame, p.L3)
 	if dir == flow.Request && e.Mode == service.ModeNAT {
 		addrs = addrs&^0xffffffff | ip.AddrsRaw()&0xffffffff
 	}
 	ip.Forward(addrs, packet.Delta(ip.AddrsRaw(), addrs))
-	(*packet.IPv4)(frame[p.Quoted():]).Readdress(quote.Addrs, ipDelta)
-	requote(frame[p.QuotedL4:p.End], p.Proto, quote.Ports, l4Delta)
+	(*packet.IPv4)(frame[p.Quoted():]).Readdress(quote.Addrs, e.IPDelta^sign)
+	requote(frame[p.QuotedL4:p.End], p.Proto, quote.Ports, e.L4Delta^sign)
 	sealICMP4(icmp)
 	return true
 }
@@ -49,10 +46,7 @@ func NATError6(frame []byte, p *packet.Parsed, e *flow.Entry6, dir flow.Dir) boo
 	if sumICMP6(ip, icmp) != 0xffff {
 		return false
 	}
-	quote, delta := e.ReplyTuple(), e.L4Delta
-	if dir == flow.Reply {
-		quote, delta = e.RequestTuple(), ^delta
-	}
+	quote := e.Tuple(dir.Other())
 	addrs := quote.Reverse().Addrs
 	if dir == flow.Request && e.Mode == service.ModeNAT {
 		old := ip.AddrsRaw()
@@ -60,7 +54,7 @@ func NATError6(frame []byte, p *packet.Parsed, e *flow.Entry6, dir flow.Dir) boo
 	}
 	ip.Forward(&addrs)
 	(*packet.IPv6)(frame[p.Quoted():]).SetAddrs(&quote.Addrs)
-	requote(frame[p.QuotedL4:p.End], p.Proto, quote.Ports, delta)
+	requote(frame[p.QuotedL4:p.End], p.Proto, quote.Ports, e.L4Delta^-uint16(dir))
 	sealICMP6(ip, icmp)
 	return true
 }

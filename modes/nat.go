@@ -13,28 +13,22 @@ import (
 //	fullnat  CIP,VIP -> LIP,RIP        RIP,LIP -> VIP,CIP
 //
 // What a packet becomes is the other tuple of its flow, reversed; what that
-// does to the checksums is the entry's delta, for replies its complement.
+// does to the checksums is the entry's delta, for replies its complement: all its
+// bits flipped, without a branch, for directions cannot be predicted.
 
 // NAT4 translates an IPv4 packet of a nat or fullnat flow.
 func NAT4(frame []byte, p *packet.Parsed, e *flow.Entry4, dir flow.Dir) {
-	out, ipDelta, l4Delta := e.ReplyTuple(), e.IPDelta, e.L4Delta
-	if dir == flow.Reply {
-		out, ipDelta, l4Delta = e.RequestTuple(), ^ipDelta, ^l4Delta
-	}
-	out = out.Reverse()
-	packet.IPv4At(frame, p.L3).Forward(out.Addrs, ipDelta)
-	rewritePorts(frame, p, out.Ports, l4Delta)
+	out, sign := e.Tuple(dir.Other()).Reverse(), -uint16(dir)
+	packet.IPv4At(frame, p.L3).Forward(out.Addrs, e.IPDelta^sign)
+	rewritePorts(frame, p, out.Ports, e.L4Delta^sign)
 }
 
 // NAT6 translates an IPv6 packet of a nat or fullnat flow.
 func NAT6(frame []byte, p *packet.Parsed, e *flow.Entry6, dir flow.Dir) {
-	out, delta := e.ReplyTuple(), e.L4Delta
-	if dir == flow.Reply {
-		out, delta = e.RequestTuple(), ^delta
-	}
+	out := e.Tuple(dir.Other())
 	out = out.Reverse()
 	packet.IPv6At(frame, p.L3).Forward(&out.Addrs)
-	rewritePorts(frame, p, out.Ports, delta)
+	rewritePorts(frame, p, out.Ports, e.L4Delta^-uint16(dir))
 }
 
 func rewritePorts(frame []byte, p *packet.Parsed, ports uint32, delta uint16) {
@@ -47,19 +41,19 @@ func rewritePorts(frame []byte, p *packet.Parsed, ports uint32, delta uint16) {
 
 // Prepare4 computes the deltas of an entry whose tuples are set.
 func Prepare4(e *flow.Entry4) {
-	reply := e.ReplyTuple().Reverse()
-	e.IPDelta = packet.Delta(e.ReqAddrs, reply.Addrs)
-	e.L4Delta = packet.Fold(uint64(e.IPDelta) + uint64(portsDelta(e.ReqPorts, reply.Ports)))
+	request, reply := e.Tuple(flow.Request), e.Tuple(flow.Reply).Reverse()
+	e.IPDelta = packet.Delta(request.Addrs, reply.Addrs)
+	e.L4Delta = packet.Fold(uint64(e.IPDelta) + uint64(portsDelta(request.Ports, reply.Ports)))
 }
 
 // Prepare6 computes the delta of an entry whose tuples are set. IPv6 has no
 // header checksum, but those of TCP and UDP cover the addresses.
 func Prepare6(e *flow.Entry6) {
-	reply := e.ReplyTuple()
+	request, reply := e.Tuple(flow.Request), e.Tuple(flow.Reply)
 	reply = reply.Reverse()
-	sum := uint64(portsDelta(e.ReqPorts, reply.Ports))
-	for i := range e.Req {
-		sum += uint64(packet.Delta(e.Req[i], reply.Addrs[i]))
+	sum := uint64(portsDelta(request.Ports, reply.Ports))
+	for i, word := range request.Addrs {
+		sum += uint64(packet.Delta(word, reply.Addrs[i]))
 	}
 	e.L4Delta = packet.Fold(sum)
 }

@@ -8,24 +8,16 @@ import (
 
 // account updates the flow's state, its counters and its backend's. bytes is
 // the length of the IP packet as it came.
-func (w *Worker) account(s *slot, c *flow.Common, index flow.Index, dir flow.Dir, bytes uint64) {
+func (w *Worker) account(s *slot, c *flow.Common, index flow.Index, dir flow.Dir, bytes uint32) {
 	w.table.Touch(c)
 	if s.packet.Proto == packet.ProtoTCP {
 		w.track(c, index, dir, s.packet.TCPFlags)
 	}
-	cold, l := w.table.Cold(index), &w.load[c.Backend]
+	w.table.Count(index, c, dir, bytes)
+	l := &w.load[c.Backend]
+	l.packets[dir]++
+	l.bytes[dir] += uint64(bytes)
 	w.touchLoad(c.Backend, l)
-	if dir == flow.Request {
-		cold.InPackets++
-		cold.InBytes += bytes
-		l.inPackets++
-		l.inBytes += bytes
-		return
-	}
-	cold.OutPackets++
-	cold.OutBytes += bytes
-	l.outPackets++
-	l.outBytes += bytes
 }
 
 // track follows the TCP connection's state.

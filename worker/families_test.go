@@ -144,7 +144,7 @@ func (p *pair) checkTranslated(mode service.Mode, clients int) {
 		assert.Greater(p.t, w.table.Len()-w.table.Len6(), clients/4, "worker %d has its share", id)
 		for i := range w.table.Cap6() {
 			e := w.table.At6(flow.MakeIndex(flow.IPv6, uint32(i+1)))
-			if reply := e.ReplyTuple(); mode == service.ModeFullNAT && e.State != flow.StateNone {
+			if reply := e.Tuple(flow.Reply); mode == service.ModeFullNAT && e.State != flow.StateNone {
 				assert.Equal(p.t, id, owner(toeplitz6(&reply), 2), "owner of the replies")
 			}
 		}

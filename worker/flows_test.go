@@ -79,9 +79,10 @@ func TestLocalPortsExhausted(t *testing.T) {
 // hold enters a flow that has a local port towards a backend.
 func (r *rig) hold(rip string, rport, local uint16) flow.Index {
 	var e flow.Entry4
-	e.ReqAddrs, e.ReqPorts, e.Proto, e.State = uint64(local), 1, frame.TCP, flow.StateEstablished
-	e.RepAddrs = uint64(rawAddress(netip.MustParseAddr(rip))) | uint64(rawAddress(netip.MustParseAddr(lip)))<<32
-	e.RepPorts = uint32(hostPort(rport)) | uint32(hostPort(local))<<16
+	e.Proto, e.State = frame.TCP, flow.StateEstablished
+	e.Addrs[flow.Request], e.Ports[flow.Request] = uint64(local), 1
+	e.Addrs[flow.Reply] = uint64(rawAddress(netip.MustParseAddr(rip))) | uint64(rawAddress(netip.MustParseAddr(lip)))<<32
+	e.Ports[flow.Reply] = uint32(hostPort(rport)) | uint32(hostPort(local))<<16
 	index, ok := r.table.Insert(e)
 	require.True(r.t, ok)
 	return index
@@ -113,7 +114,7 @@ func TestLocalPortsOfManyWorkers(t *testing.T) {
 	assert.Greater(t, len(list), 600)
 	assert.Zero(t, r.count(packet.DropNoLocalPort))
 	for _, e := range list {
-		assert.Equal(t, 3, owner(toeplitz(e.ReplyTuple()), 16))
+		assert.Equal(t, 3, owner(toeplitz(e.Tuple(flow.Reply)), 16))
 	}
 }
 
@@ -180,12 +181,12 @@ func TestOverflowReopens(t *testing.T) {
 	}
 	reopened := 0
 	for _, e := range r.entries() {
-		if r.table.Candidate(r.table.Hash(e.RequestTuple())) != 0 {
+		if r.table.Candidate(r.table.Hash(e.Tuple(flow.Request))) != 0 {
 			continue
 		}
 		require.Equal(t, flow.StateTimeWait, e.State)
 		created := r.stats.created
-		r.arrive(0, request(frame.TCP, 80, hostPort(uint16(e.ReqPorts))).Bytes())
+		r.arrive(0, request(frame.TCP, 80, hostPort(uint16(e.Ports[flow.Request]))).Bytes())
 		r.poll()
 		assert.Equal(t, created+1, r.stats.created)
 		reopened++

@@ -26,7 +26,8 @@ const evictBudget = 64
 
 // insert4 makes the entry of an IPv4 flow.
 func (w *Worker) insert4(s *slot, c flow.Common, svc *service.Service, backend *service.Backend) (flow.Index, packet.Verdict) {
-	e := flow.Entry4{ReqAddrs: s.packet.Addrs, ReqPorts: s.packet.Ports, Common: c}
+	e := flow.Entry4{Common: c}
+	e.SetTuple(flow.Request, s.tuple())
 	if verdict := w.reply4(&e, svc, backend); verdict != packet.Pending {
 		return 0, verdict
 	}
@@ -48,8 +49,8 @@ func (w *Worker) reply4(e *flow.Entry4, svc *service.Service, backend *service.B
 	reply := flow.Tuple4{Addrs: uint64(rawAddress(backend.Addr)), Ports: uint32(hostPort(backend.Port)), Proto: e.Proto}
 	switch svc.Mode {
 	case service.ModeNAT:
-		reply.Addrs |= e.ReqAddrs << 32
-		reply.Ports |= e.ReqPorts << 16
+		reply.Addrs |= e.Addrs[flow.Request] << 32
+		reply.Ports |= e.Ports[flow.Request] << 16
 		if w.table.Has(reply) {
 			return packet.DropReplyInUse
 		}
@@ -67,14 +68,15 @@ func (w *Worker) reply4(e *flow.Entry4, svc *service.Service, backend *service.B
 		}
 		reply.Ports = ports
 	}
-	e.RepAddrs, e.RepPorts = reply.Addrs, reply.Ports
+	e.SetTuple(flow.Reply, reply)
 	modes.Prepare4(e)
 	return packet.Pending
 }
 
 // insert6 makes the entry of an IPv6 flow.
 func (w *Worker) insert6(s *slot, c flow.Common, svc *service.Service, backend *service.Backend) (flow.Index, packet.Verdict) {
-	e := flow.Entry6{Req: s.tuple6().Addrs, ReqPorts: s.packet.Ports, Common: c}
+	e, request := flow.Entry6{Common: c}, s.tuple6()
+	e.SetTuple(flow.Request, &request)
 	if verdict := w.reply6(&e, svc, backend); verdict != packet.Pending {
 		return 0, verdict
 	}
@@ -97,8 +99,9 @@ func (w *Worker) reply6(e *flow.Entry6, svc *service.Service, backend *service.B
 	reply.Addrs[0], reply.Addrs[1] = rawAddress6(backend.Addr)
 	switch svc.Mode {
 	case service.ModeNAT:
-		reply.Addrs[2], reply.Addrs[3] = e.Req[0], e.Req[1]
-		reply.Ports |= e.ReqPorts << 16
+		client := &e.Addrs[flow.Request]
+		reply.Addrs[2], reply.Addrs[3] = client[0], client[1]
+		reply.Ports |= e.Ports[flow.Request] << 16
 		if w.table.Has6(&reply) {
 			return packet.DropReplyInUse
 		}
@@ -116,7 +119,7 @@ func (w *Worker) reply6(e *flow.Entry6, svc *service.Service, backend *service.B
 		}
 		reply.Ports = ports
 	}
-	e.Rep, e.RepPorts = reply.Addrs, reply.Ports
+	e.SetTuple(flow.Reply, &reply)
 	modes.Prepare6(e)
 	return packet.Pending
 }

@@ -14,8 +14,8 @@ type Record struct {
 	Index  flow.Index
 	Entry4 flow.Entry4 // valid iff not Index.IPv6
 	Entry6 flow.Entry6 // valid iff Index.IPv6
-	Cold   flow.Cold
-	Left   time.Duration // until it ends if no packet comes
+	flow.Counters
+	Left time.Duration // until it ends if no packet comes
 }
 
 // batch is how many flows the worker copies between two bursts.
@@ -50,10 +50,10 @@ func (w *Worker) serveMail() int {
 }
 
 // copyFlow is serveMail's visitor.
-func (w *Worker) copyFlow(index flow.Index, c *flow.Cold) {
+func (w *Worker) copyFlow(index flow.Index) {
 	m := &w.mail
 	r := &m.records[m.n]
-	r.Index, r.Cold, r.Left = index, *c, w.table.TimeLeft(w.table.Common(index))
+	r.Index, r.Counters, r.Left = index, w.table.Counters(index), w.table.TimeLeft(w.table.Common(index))
 	if index.IPv6() {
 		r.Entry6 = *w.table.At6(index)
 	} else {

@@ -78,12 +78,12 @@ func checkListing(t *testing.T, r *rig, lasting int) {
 			udp++
 			assert.Equal(t, flow.StateUDP, rec.Entry4.State)
 			assert.Equal(t, service.ModeDR, rec.Entry4.Mode)
-			assert.EqualValues(t, 1, rec.Cold.InPackets)
+			assert.EqualValues(t, 1, rec.Packets[flow.Request])
 			return nil
 		}
-		ports[hostPort(uint16(rec.Entry4.ReqPorts))]++
+		ports[hostPort(uint16(rec.Entry4.Ports[flow.Request]))]++
 		assert.Equal(t, flow.StateEstablished, rec.Entry4.State)
-		assert.EqualValues(t, 2, rec.Cold.InPackets)
+		assert.EqualValues(t, 2, rec.Packets[flow.Request])
 		assert.Positive(t, rec.Left)
 		return nil
 	})

@@ -97,9 +97,9 @@ func (w *Worker) schedule(s *slot, svc *service.Service, ends *ends) packet.Verd
 	if backend == nil {
 		return w.answer(s, modes.PortUnreachable, packet.AnsweredNoBackend, packet.DropNoBackend)
 	}
-	c := flow.Common{Proto: s.packet.Proto, Mode: svc.Mode, State: firstState(s.packet.Proto), Service: svc.ID, Backend: backend.ID}
+	c := flow.Common{Proto: s.packet.Proto, Mode: svc.Mode, State: firstState(s.packet.Proto), Backend: backend.ID}
 	w.resolve(&c, ends.src.Addr())
-	if c.HopReq == 0 {
+	if c.Hop[flow.Request] == 0 {
 		return w.unresolved(backend.Addr)
 	}
 	var index flow.Index

@@ -15,10 +15,7 @@ func (w *Worker) hopID(c *flow.Common, index flow.Index, dir flow.Dir) service.N
 	if c.NetEpoch != w.snap.Net.Epoch {
 		w.resolve(c, w.client(index))
 	}
-	if dir == flow.Reply {
-		return c.HopRep
-	}
-	return c.HopReq
+	return c.Hop[dir]
 }
 
 // noHop says why a packet of a flow cannot leave.
@@ -34,10 +31,10 @@ func (w *Worker) noHop(c *flow.Common, index flow.Index, dir flow.Dir) packet.Ve
 // clients among them.
 func (w *Worker) resolve(c *flow.Common, client netip.Addr) {
 	net, share := w.snap.Net, service.HashAddr(client)
-	c.HopReq, _ = net.NextHop(w.snap.Backends.At(uint32(c.Backend)).Addr, share)
-	c.HopRep = 0
+	c.Hop[flow.Request], _ = net.NextHop(w.snap.Backends.At(uint32(c.Backend)).Addr, share)
+	c.Hop[flow.Reply] = 0
 	if c.Mode == service.ModeFullNAT || c.Mode == service.ModeNAT {
-		c.HopRep, _ = net.NextHop(client, share)
+		c.Hop[flow.Reply], _ = net.NextHop(client, share)
 	}
 	c.NetEpoch = net.Epoch
 }
@@ -45,10 +42,10 @@ func (w *Worker) resolve(c *flow.Common, client netip.Addr) {
 // client is the address that a flow was opened from.
 func (w *Worker) client(index flow.Index) netip.Addr {
 	if index.IPv6() {
-		e := w.table.At6(index)
-		return address6(e.Req[0], e.Req[1])
+		request := &w.table.At6(index).Addrs[flow.Request]
+		return address6(request[0], request[1])
 	}
-	return address(uint32(w.table.At(index).ReqAddrs))
+	return address(uint32(w.table.At(index).Addrs[flow.Request]))
 }
 
 // unresolved says why there is no next hop towards dst, and lets the kernel

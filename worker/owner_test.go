@@ -147,9 +147,9 @@ func (p *pair) checkOwners(flows int) {
 		total += len(list)
 		assert.Greater(p.t, len(list), flows/4, "worker %d has its share", id)
 		for _, e := range list {
-			assert.Equal(p.t, id, owner(toeplitz(e.RequestTuple()), 2))
-			if e.RepAddrs != 0 {
-				assert.Equal(p.t, id, owner(toeplitz(e.ReplyTuple()), 2))
+			assert.Equal(p.t, id, owner(toeplitz(e.Tuple(flow.Request)), 2))
+			if e.Addrs[flow.Reply] != 0 {
+				assert.Equal(p.t, id, owner(toeplitz(e.Tuple(flow.Reply)), 2))
 			}
 		}
 	}

@@ -72,7 +72,7 @@ func (w *Worker) forward(s *slot) packet.Verdict {
 		return packet.DropNoHeadroom
 	}
 	if !s.packet.Error {
-		w.account(s, c, index, dir, uint64(bytes))
+		w.account(s, c, index, dir, uint32(bytes))
 	}
 	return packet.Forwarded
 }
@@ -153,10 +153,10 @@ func (w *Worker) reported(e modes.ICMPError, c *flow.Common, index flow.Index, d
 		return e
 	}
 	if index.IPv6() {
-		req := &w.table.At6(index).Req
-		return e.From(address6(req[2], req[3]))
+		request := &w.table.At6(index).Addrs[flow.Request]
+		return e.From(address6(request[2], request[3]))
 	}
-	return e.From(address(uint32(w.table.At(index).ReqAddrs >> 32)))
+	return e.From(address(uint32(w.table.At(index).Addrs[flow.Request] >> 32)))
 }
 
 // answer turns the packet into an ICMP error, or drops it when the limit is

@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sluice-lb/sluice/flow"
 	"github.com/sluice-lb/sluice/packet"
 	"github.com/sluice-lb/sluice/service"
 )
@@ -19,12 +20,11 @@ type counters struct {
 
 // load is what a worker counts for a backend: one cache line.
 type load struct {
-	inPackets, inBytes   uint64
-	outPackets, outBytes uint64
-	flows                uint64
-	active, inactive     int32
-	dirty                bool
-	_                    [15]byte
+	packets, bytes   [2]uint64 // by flow.Dir
+	flows            uint64
+	active, inactive int32
+	dirty            bool
+	_                [15]byte
 }
 
 // Stats is the published copy of a worker's counters: it writes them a few
@@ -158,10 +158,10 @@ func (w *Worker) publishLoads(budget int) {
 	for _, id := range r.left[rest:] {
 		l, p := &w.load[id], &w.published.backends[id]
 		l.dirty = false
-		p.inPackets.Store(l.inPackets)
-		p.inBytes.Store(l.inBytes)
-		p.outPackets.Store(l.outPackets)
-		p.outBytes.Store(l.outBytes)
+		p.inPackets.Store(l.packets[flow.Request])
+		p.inBytes.Store(l.bytes[flow.Request])
+		p.outPackets.Store(l.packets[flow.Reply])
+		p.outBytes.Store(l.bytes[flow.Reply])
 		p.flows.Store(l.flows)
 		p.active.Store(l.active)
 		p.inactive.Store(l.inactive)

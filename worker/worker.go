@@ -71,7 +71,7 @@ type Worker struct {
 	published   Stats
 	lastRefill  time.Duration
 	onEnd       func(flow.Index, *flow.Common) // w.end, bound once
-	onScan      func(flow.Index, *flow.Cold)   // w.copyFlow, bound once
+	onScan      func(flow.Index)               // w.copyFlow, bound once
 	idle        idler
 	removed     bool // a flow ended during this burst: refs found before may be stale
 }

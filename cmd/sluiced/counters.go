@@ -92,7 +92,7 @@ func (u usage) Scan(ctx context.Context, visit func(service.ID, service.Mode, ne
 	for _, w := range u.plane.workers {
 		err := w.Flows(ctx, func(r *worker.Record) error {
 			ends := u.ends(r)
-			visit(ends.Service, ends.Mode, ends.local.Addr())
+			visit(u.plane.store.Load().Backends.At(uint32(ends.Backend)).Service, ends.Mode, ends.local.Addr())
 			return nil
 		})
 		if err != nil {

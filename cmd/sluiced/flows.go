@@ -33,10 +33,10 @@ type ends struct {
 
 func (e *engine) ends(r *worker.Record) ends {
 	out := ends{Common: r.Entry4.Common}
-	request, reply := split4(r.Entry4.ReqAddrs, r.Entry4.ReqPorts), split4(r.Entry4.RepAddrs, r.Entry4.RepPorts)
+	request, reply := split4(r.Entry4.Tuple(flow.Request)), split4(r.Entry4.Tuple(flow.Reply))
 	if r.Index.IPv6() {
 		out.Common = r.Entry6.Common
-		request, reply = split6(&r.Entry6.Req, r.Entry6.ReqPorts), split6(&r.Entry6.Rep, r.Entry6.RepPorts)
+		request, reply = split6(r.Entry6.Tuple(flow.Request)), split6(r.Entry6.Tuple(flow.Reply))
 	}
 	out.client = request[0]
 	out.service = api.Key{Protocol: protocol(out.Proto), Address: request[1].Addr(), Port: request[1].Port()}
@@ -57,7 +57,8 @@ func render(id int, r *worker.Record, ends ends) api.Flow {
 		Worker: id, Protocol: ends.service.Protocol, Mode: ends.Mode.String(), State: ends.State.String(),
 		Client: ends.client.String(), Virtual: netip.AddrPortFrom(ends.service.Address, ends.service.Port).String(),
 		Backend: ends.backend.String(), Expires: uint32(r.Left.Seconds()),
-		InPackets: r.Cold.InPackets, InBytes: r.Cold.InBytes, OutPackets: r.Cold.OutPackets, OutBytes: r.Cold.OutBytes,
+		InPackets: r.Packets[flow.Request], InBytes: r.Bytes[flow.Request],
+		OutPackets: r.Packets[flow.Reply], OutBytes: r.Bytes[flow.Reply],
 	}
 	if ends.local.IsValid() {
 		f.Local = ends.local.String()
@@ -66,22 +67,22 @@ func render(id int, r *worker.Record, ends ends) api.Flow {
 }
 
 // split4 turns the raw words of a tuple into source and destination.
-func split4(addrs uint64, ports uint32) (out [2]netip.AddrPort) {
+func split4(t flow.Tuple4) (out [2]netip.AddrPort) {
 	for i := range out {
 		var a [4]byte
-		binary.LittleEndian.PutUint32(a[:], uint32(addrs>>(32*i)))
-		out[i] = netip.AddrPortFrom(netip.AddrFrom4(a), hostPort(ports, i))
+		binary.LittleEndian.PutUint32(a[:], uint32(t.Addrs>>(32*i)))
+		out[i] = netip.AddrPortFrom(netip.AddrFrom4(a), hostPort(t.Ports, i))
 	}
 	return out
 }
 
 // split6 is split4 for IPv6.
-func split6(addrs *[4]uint64, ports uint32) (out [2]netip.AddrPort) {
+func split6(t flow.Tuple6) (out [2]netip.AddrPort) {
 	for i := range out {
 		var a [16]byte
-		binary.LittleEndian.PutUint64(a[:8], addrs[2*i])
-		binary.LittleEndian.PutUint64(a[8:], addrs[2*i+1])
-		out[i] = netip.AddrPortFrom(netip.AddrFrom16(a), hostPort(ports, i))
+		binary.LittleEndian.PutUint64(a[:8], t.Addrs[2*i])
+		binary.LittleEndian.PutUint64(a[8:], t.Addrs[2*i+1])
+		out[i] = netip.AddrPortFrom(netip.AddrFrom16(a), hostPort(t.Ports, i))
 	}
 	return out
 }

@@ -186,8 +186,8 @@ func (c *churn) list(ctx context.Context, w *worker.Worker) error {
 		c.listed++
 		e := &r.Entry4
 		return enc.Encode(api.Flow{Protocol: "udp", Mode: e.Mode.String(), State: e.State.String(),
-			Client: fmt.Sprintf("%x:%x", uint32(e.ReqAddrs), uint16(e.ReqPorts)), Backend: fmt.Sprintf("%x:%x", uint32(e.RepAddrs), uint16(e.RepPorts)),
-			InPackets: r.Cold.InPackets, InBytes: r.Cold.InBytes})
+			Client: fmt.Sprintf("%x:%x", uint32(e.Addrs[flow.Request]), uint16(e.Ports[flow.Request])), Backend: fmt.Sprintf("%x:%x", uint32(e.Addrs[flow.Reply]), uint16(e.Ports[flow.Reply])),
+			InPackets: r.Packets[flow.Request], InBytes: r.Bytes[flow.Request]})
 	})
 }
 

@@ -147,14 +147,14 @@ type Tuple struct {
 // with.
 func Replies(t *flow.Table) []Tuple {
 	out := make([]Tuple, 0, t.Len())
-	visit := func(i flow.Index, _ *flow.Cold) {
+	visit := func(i flow.Index) {
 		if i.IPv6() {
 			e := t.At6(i)
-			out = append(out, Tuple{e.Rep, e.RepPorts})
+			out = append(out, Tuple{e.Addrs[flow.Reply], e.Ports[flow.Reply]})
 			return
 		}
 		e := t.At(i)
-		out = append(out, Tuple{[4]uint64{e.RepAddrs}, e.RepPorts})
+		out = append(out, Tuple{[4]uint64{e.Addrs[flow.Reply]}, e.Ports[flow.Reply]})
 	}
 	for i := t.Scan(0, 1<<16, visit); i != 0; i = t.Scan(i, 1<<16, visit) {
 	}

@@ -74,10 +74,7 @@ func (t *Table) findBurst(p *packets) (sum uint64) {
 		}
 	}
 	t.PrefetchBuckets(&hashes, len(hashes))
-	for i, hash := range hashes {
-		refs[i] = t.Candidate(hash)
-	}
-	t.PrefetchEntries(&refs, len(refs))
+	t.Candidates(&hashes, &refs, len(refs))
 	for i, ref := range refs {
 		if p.six[i] {
 			if !t.Match6(ref, &p.tuple6[i]) {
@@ -104,8 +101,7 @@ func (t *Table) findEach(p *packets) (sum uint64) {
 
 // count is what a worker does to every flow it has found.
 func (t *Table) count(ref Ref) uint64 {
-	t.Touch(t.Common(ref.Index()))
-	t.Count(ref.Index(), t.Common(ref.Index()), Request, 64)
+	t.pass(ref.Index(), Request, 64)
 	return uint64(ref)
 }
 

@@ -28,5 +28,5 @@
 //
 // A look-up for a burst goes in stages, so that cache misses overlap:
 //
-//	Hash -> PrefetchBuckets -> Candidate -> PrefetchEntries -> Match, else Find
+//	Hash -> PrefetchBuckets -> Candidates -> Match, else Find
 package flow

@@ -60,24 +60,40 @@ func (r Ref) Index() Index { return Index(r >> 1) }
 // Dir is the direction in which the packet goes.
 func (r Ref) Dir() Dir { return Dir(r & 1) }
 
-// Common is what entries of both families have: all but the tuples, 40 bytes.
-// With a tuple it is all that a packet of a flow reads and writes.
+// Common is what entries of both families have: all but the addresses, 48 bytes.
+// With them it is all that a packet of a flow reads and writes.
 type Common struct {
+	Sides [2]Side // by Dir
+
 	Proto    uint8
 	Mode     service.Mode
 	State    State
 	Flags    uint8  // of the table: in use
 	LastSeen uint32 // table ticks
-
-	IPDelta uint16 // IPv4 only: added to the header's checksum of a request (RFC 1624), subtracted for replies
-	L4Delta uint16 // the same for TCP and UDP: addresses and ports
-
 	Backend  service.BackendID
-	NetEpoch uint32               // service.Net.Epoch for which both hops hold
-	Hop      [2]service.NextHopID // by Dir: towards the backend, towards the client; 0: to be resolved
+	NetEpoch uint32 // service.Net.Epoch for which both hops hold
+}
 
-	packets [2]uint16 // by Dir: not yet in the cold part
-	bytes   [2]uint32
+// Side is one direction of a flow: its packets as they arrive, where they leave, and
+// how many have passed that are not yet counted in the cold part.
+type Side struct {
+	Ports   uint32            // raw, as in Tuple4
+	Hop     service.NextHopID // towards the backend or the client; 0: to be resolved
+	bytes   uint32
+	packets uint16
+	delta   uint16 // of requests the IPv4 header's, of replies TCP's and UDP's: see Deltas
+}
+
+// SetDeltas sets what a request's rewrite adds to the sums of its IPv4 header (0 for
+// IPv6) and of TCP or UDP (RFC 1624 eqn. 3).
+func (c *Common) SetDeltas(ip, l4 uint16) { c.Sides[Request].delta, c.Sides[Reply].delta = ip, l4 }
+
+// Deltas are what the rewrite of a packet in direction d adds to both sums: for
+// replies the complement, all bits flipped without a branch, because directions
+// cannot be predicted.
+func (c *Common) Deltas(d Dir) (ip, l4 uint16) {
+	sign := -uint16(d & 1)
+	return c.Sides[Request].delta ^ sign, c.Sides[Reply].delta ^ sign
 }
 
 // cold is the part of a flow that most packets leave alone.
@@ -97,29 +113,32 @@ type Counters struct {
 // of packets overflow, or 32 of their bytes, at 65535 a packet.
 const settleAt = 1 << 15
 
-// Count adds a packet of that many bytes to a flow. Entries count up to
-// settleAt packets themselves, so that a packet touches one cache line.
-func (t *Table) Count(i Index, c *Common, d Dir, bytes uint32) {
-	d &= 1
-	c.bytes[d] += bytes
-	c.packets[d]++
-	if c.packets[d] == settleAt {
-		t.settle(i, c)
-	}
+// Count adds a packet of that many bytes. Entries count some packets themselves, so
+// that a packet touches one cache line; when full, Table.Settle must follow.
+func (s *Side) Count(bytes uint32) (full bool) {
+	s.bytes += bytes
+	s.packets++
+	return s.packets >= settleAt
 }
 
-// settle moves what an entry counted to its cold part.
-func (t *Table) settle(i Index, c *Common) {
+// Full says whether Count will say so at the next packet.
+func (s *Side) Full() bool { return s.packets >= settleAt-1 }
+
+// Settle moves what an entry of either family counted to its cold part.
+func (t *Table) Settle(i Index) {
 	t.cold(i).Counters = t.Counters(i)
-	c.packets, c.bytes = [2]uint16{}, [2]uint32{}
+	for d := range t.common(i).Sides {
+		s := &t.common(i).Sides[d]
+		s.packets, s.bytes = 0, 0
+	}
 }
 
 // Counters are all that passed of a flow of either family.
 func (t *Table) Counters(i Index) Counters {
 	c, sum := t.common(i), t.cold(i).Counters
-	for d := range c.packets {
-		sum.Packets[d] += uint64(c.packets[d])
-		sum.Bytes[d] += uint64(c.bytes[d])
+	for d := range c.Sides {
+		sum.Packets[d] += uint64(c.Sides[d].packets)
+		sum.Bytes[d] += uint64(c.Sides[d].bytes)
 	}
 	return sum
 }

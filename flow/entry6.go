@@ -20,16 +20,21 @@ func (t *Tuple6) Reverse() Tuple6 {
 // addresses fill the first, what forwarding decides by stands in the second.
 type Entry6 struct {
 	Addrs [2][4]uint64 // by Dir, each as in Tuple6: see Entry4
-	Ports [2]uint32
 	Common
 	_ [16]byte
 }
 
 // Tuple is the tuple of packets in direction d as they arrive.
-func (e *Entry6) Tuple(d Dir) Tuple6 { return Tuple6{e.Addrs[d&1], e.Ports[d&1], e.Proto} }
+func (e *Entry6) Tuple(d Dir) Tuple6 { return Tuple6{e.Addrs[d&1], e.Sides[d&1].Ports, e.Proto} }
+
+// Out is Entry4's.
+func (e *Entry6) Out(d Dir) Tuple6 {
+	t := e.Tuple(d ^ 1)
+	return t.Reverse()
+}
 
 // SetTuple sets the addresses and ports of packets in direction d.
-func (e *Entry6) SetTuple(d Dir, t *Tuple6) { e.Addrs[d&1], e.Ports[d&1] = t.Addrs, t.Ports }
+func (e *Entry6) SetTuple(d Dir, t *Tuple6) { e.Addrs[d&1], e.Sides[d&1].Ports = t.Addrs, t.Ports }
 
 // hasReply says whether the flow's replies pass the gateway.
-func (e *Entry6) hasReply() bool { return e.Addrs[Reply] != [4]uint64{} || e.Ports[Reply] != 0 }
+func (e *Entry6) hasReply() bool { return e.Addrs[Reply] != [4]uint64{} || e.Sides[Reply].Ports != 0 }

@@ -110,10 +110,10 @@ func TestWhoIsEmbryonic(t *testing.T) {
 			i, ok := e.insert(table)
 			require.True(t, ok)
 			for range c.in {
-				table.Count(i, table.Common(i), Request, 40)
+				table.pass(i, Request, 40)
 			}
 			for range c.out {
-				table.Count(i, table.Common(i), Reply, 40)
+				table.pass(i, Reply, 40)
 			}
 			var ended []Index
 			require.Equal(t, c.want, table.Evict(f, 1, func(i Index, _ *Common) { ended = append(ended, i) }), c.name)

@@ -26,9 +26,6 @@ func (t *Table) Advance(now time.Duration) {
 // Now is the table's time in ticks.
 func (t *Table) Now() uint32 { return t.clock.now }
 
-// Touch marks a flow as seen now.
-func (t *Table) Touch(e *Common) { e.LastSeen = t.clock.now }
-
 // SetState changes the state of a flow. A longer life is noticed when the wheel
 // comes by, a shorter one at once.
 func (t *Table) SetState(i Index, s State) {

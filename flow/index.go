@@ -17,8 +17,9 @@ const (
 type bucket struct {
 	tags [2]uint64 // eight tags of 16 bits, slot 0 lowest
 	refs [bucketSlots]Ref
+	none Ref    // 0: what a look-up finds when no tag fits
 	next uint32 // overflow bucket, 0: none
-	_    [12]byte
+	_    [8]byte
 }
 
 // index finds refs by hash. It knows no keys: a tag that fits is a candidate,
@@ -54,12 +55,9 @@ func (x *index) home(hash uint64) uint32 {
 	return uint32(hi)
 }
 
+// tagOf is odd, for 0 is an empty slot.
 func tagOf(hash uint64) uint64 {
-	tag := hash & 0xffff
-	if tag == 0 {
-		tag = 1
-	}
-	return tag
+	return hash&0xffff | 1
 }
 
 // match marks the slots that hold tag. Without a branch: in both words the

@@ -147,17 +147,18 @@ func TestCandidateIsInTheHomeBucket(t *testing.T) {
 	const lower, upper = 7, 1<<63 | 7
 	require.Zero(t, x.candidate(lower))
 	require.True(t, x.put(lower, 10))
-	require.True(t, x.put(lower+1, 11))
+	require.True(t, x.put(lower+2, 11))
 	require.Equal(t, Ref(10), x.candidate(lower))
-	require.Equal(t, Ref(11), x.candidate(lower+1))
+	require.Equal(t, Ref(10), x.candidate(lower-1), "tags are odd")
+	require.Equal(t, Ref(11), x.candidate(lower+2))
 	require.Zero(t, x.candidate(upper), "same tag, other bucket")
 	for i := range Ref(7) {
-		require.True(t, x.put(lower+2, 20+i))
+		require.True(t, x.put(lower+4, 20+i))
 	}
 	require.Equal(t, 1, x.overflow)
-	require.Equal(t, Ref(20), x.candidate(lower+2))
-	require.Len(t, x.all(lower+2), 7, "one of them in the overflow bucket")
-	require.Zero(t, x.candidate(lower+3), "a full bucket, but no such tag")
+	require.Equal(t, Ref(20), x.candidate(lower+4))
+	require.Len(t, x.all(lower+4), 7, "one of them in the overflow bucket")
+	require.Zero(t, x.candidate(lower+6), "a full bucket, but no such tag")
 }
 
 func TestIndexRemoveUnknownPanics(t *testing.T) {

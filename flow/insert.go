@@ -65,7 +65,9 @@ func (t *Table) enter(i Index, reqHash, repHash uint64, replies bool) bool {
 func (t *Table) begin(i Index) {
 	e := t.common(i)
 	e.Flags, e.LastSeen = flagUsed, t.clock.now
-	e.packets, e.bytes = [2]uint16{}, [2]uint32{}
+	for d := range e.Sides {
+		e.Sides[d].packets, e.Sides[d].bytes = 0, 0
+	}
 	*t.cold(i) = cold{created: t.clock.now}
 	t.wheel.arm(uint32(i), t.deadline(e))
 }

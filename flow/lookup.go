@@ -3,10 +3,19 @@ package flow
 // Hash is the table's hash of a tuple, different in every table and process.
 func (t *Table) Hash(k Tuple4) uint64 { return t.keys.hash4(k) }
 
-// Candidate is the first ref of the hash's home bucket whose tag fits, 0 when
-// there is none, for hashes of either family. Match (Match6) tells whether it is
-// the one; if not, only Find (Find6) knows.
-func (t *Table) Candidate(hash uint64) Ref { return t.index.candidate(hash) }
+// HashKeys are the secret numbers of Hash, for those who compute it on their own:
+// x = fold(Addrs^k0, (Ports<<8|Proto)^k1), then fold(x^k2, k3), fold being the
+// XOR of a 128-bit product's halves.
+func (t *Table) HashKeys() [4]uint64 { return [4]uint64(t.keys[:4]) }
+
+// Entry4 is the entry of a ref that Candidates gave, nil for refs of IPv6 flows, one
+// that no packet matches for 0.
+func (t *Table) Entry4(ref Ref) *Entry4 {
+	if i := ref.Index(); int(i) < len(t.hot4) {
+		return &t.hot4[i]
+	}
+	return nil
+}
 
 // Match says whether the tuple is that of the ref. False for ref 0 and refs of
 // IPv6 flows.
@@ -16,7 +25,7 @@ func (t *Table) Match(ref Ref, k Tuple4) bool {
 	}
 	e := &t.hot4[ref.Index()]
 	d := ref.Dir()
-	return e.Addrs[d]^k.Addrs|uint64(e.Ports[d]^k.Ports)|uint64(e.Proto^k.Proto) == 0 && ref != 0
+	return e.Addrs[d]^k.Addrs|uint64(e.Sides[d].Ports^k.Ports)|uint64(e.Proto^k.Proto) == 0 && ref != 0
 }
 
 // Find is the ref of a tuple, 0 when it is not in the table. hash is its Hash.

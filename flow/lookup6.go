@@ -3,6 +3,14 @@ package flow
 // Hash6 is Hash of an IPv6 tuple.
 func (t *Table) Hash6(k *Tuple6) uint64 { return t.keys.hash6(k) }
 
+// Entry6 is Entry4 for IPv6.
+func (t *Table) Entry6(ref Ref) *Entry6 {
+	if i := ref.Index() ^ familyMask; int(i) < len(t.hot6) {
+		return &t.hot6[i]
+	}
+	return nil
+}
+
 // Match6 says whether the tuple is that of the ref. False for ref 0 and refs of
 // IPv4 flows.
 func (t *Table) Match6(ref Ref, k *Tuple6) bool {
@@ -10,7 +18,7 @@ func (t *Table) Match6(ref Ref, k *Tuple6) bool {
 		return false
 	}
 	e := &t.hot6[ref.Index().position()]
-	addrs, ports := &e.Addrs[ref.Dir()], e.Ports[ref.Dir()]
+	addrs, ports := &e.Addrs[ref.Dir()], e.Sides[ref.Dir()].Ports
 	differs := (addrs[0] ^ k.Addrs[0]) | (addrs[1] ^ k.Addrs[1]) | (addrs[2] ^ k.Addrs[2]) | (addrs[3] ^ k.Addrs[3])
 	return differs|uint64(ports^k.Ports)|uint64(e.Proto^k.Proto) == 0
 }

@@ -20,11 +20,9 @@ func TestStagedLookup(t *testing.T) {
 			hashes[i] = mixed(first + i).hash(table) // the second half is not there
 		}
 		table.PrefetchBuckets(&hashes, len(hashes))
-		for i, hash := range hashes {
-			refs[i] = table.Candidate(hash)
-		}
-		table.PrefetchEntries(&refs, len(refs))
+		table.Candidates(&hashes, &refs, len(refs))
 		for i, ref := range refs {
+			require.Equal(t, table.index.candidate(hashes[i]), ref)
 			k := mixed(first + i)
 			if !k.matches(table, ref) {
 				ref = k.find(table)
@@ -38,7 +36,7 @@ func TestStagedLookup(t *testing.T) {
 		}
 	}
 	table.PrefetchBuckets(&hashes, 0)
-	table.PrefetchEntries(&refs, 1<<20) // more than a burst: cut off
+	table.Candidates(&hashes, &refs, 1<<20) // more than a burst: cut off
 }
 
 // mixed is the tuple of the nth packet of a burst with flows of both families.
@@ -80,7 +78,7 @@ func numbered(i Index) Counters {
 func TestMatchOfTheOtherFamily(t *testing.T) {
 	table := newTable(t, Config{Flows: 4, Flows6: 4})
 	table.keys[3] = 0
-	words := Entry6{Addrs: [2][4]uint64{{1}, {3}}, Ports: [2]uint32{2, 4}, Common: Common{Proto: 6, State: StateEstablished}}
+	words := Entry6{Addrs: [2][4]uint64{{1}, {3}}, Common: Common{Sides: [2]Side{{Ports: 2}, {Ports: 4}}, Proto: 6, State: StateEstablished}}
 	four, six := entry{IPv4, words}, entry{IPv6, words}
 	for _, order := range [][2]entry{{four, six}, {six, four}} {
 		i, ok := order[0].insert(table)
@@ -155,7 +153,7 @@ func TestHasReply(t *testing.T) {
 		for word := range words {
 			cases[word].Addrs[Reply][word] = 1 << 60
 		}
-		cases[words].Ports[Reply] = 1 << 31
+		cases[words].Sides[Reply].Ports = 1 << 31
 		for i, e := range cases {
 			table := newTable(t, Config{Flows: 1, Flows6: 1})
 			_, ok := e.insert(table)
@@ -195,7 +193,7 @@ func TestIndexExhausted(t *testing.T) {
 		_, ok = more.insert(table)
 		require.False(t, ok)
 		require.NoError(t, table.verify(2*n+1))
-		oneWay.Ports[Request]++
+		oneWay.Sides[Request].Ports++
 		_, ok = oneWay.insert(table)
 		require.True(t, ok, "the last slot is still free")
 	}
@@ -218,7 +216,7 @@ func TestRepliesFindTheirFlow(t *testing.T) {
 		_, ok = clash.insert(table)
 		require.False(t, ok, "the reply tuple is taken")
 		require.False(t, clash.request().has(table))
-		clash.Ports[Reply]++
+		clash.Sides[Reply].Ports++
 		_, ok = clash.insert(table)
 		require.True(t, ok)
 

@@ -86,8 +86,8 @@ func (m *machine) fill(t *rapid.T) {
 
 func (m *machine) add(t *rapid.T, req, rep tuple, twoWay bool, state State) {
 	rep.Proto = req.Proto
-	e := entry{req.family, Entry6{Addrs: [2][4]uint64{req.Addrs}, Ports: [2]uint32{req.Ports},
-		Common: Common{Proto: req.Proto, State: state, Backend: 7}}}
+	e := entry{req.family, Entry6{Addrs: [2][4]uint64{req.Addrs}, Common: Common{
+		Sides: [2]Side{{Ports: req.Ports}}, Proto: req.Proto, State: state, Backend: 7}}}
 	if twoWay {
 		e.SetTuple(Reply, &rep.Tuple6)
 	}
@@ -165,11 +165,10 @@ func (m *machine) forget(i Index) {
 
 func (m *machine) touch(t *rapid.T) {
 	i := m.pick(t)
-	m.table.Touch(m.table.Common(i))
 	m.flows[i].seen = m.elapsed
 	d := Dir(rapid.IntRange(0, 1).Draw(t, "dir"))
 	for range rapid.SampledFrom([]int{1, 1, 1, settleAt - 1}).Draw(t, "packets") {
-		m.table.Count(i, m.table.Common(i), d, 65535)
+		m.table.pass(i, d, 65535)
 		m.flows[i].Packets[d]++
 		m.flows[i].Bytes[d] += 65535
 	}
@@ -188,7 +187,7 @@ func (m *machine) find(t *rapid.T) {
 	if got := k.find(m.table); got != want || k.has(m.table) != (want != 0) {
 		t.Fatalf("find %+v: %#x, want %#x", k, got, want)
 	}
-	if c := m.table.Candidate(k.hash(m.table)); k.matches(m.table, c) && c != want {
+	if c := m.table.index.candidate(k.hash(m.table)); k.matches(m.table, c) && c != want {
 		t.Fatalf("candidate for %+v matches: %#x, want %#x", k, c, want)
 	}
 }
@@ -226,9 +225,12 @@ func (m *machine) check(t *rapid.T) {
 		}
 	}
 	for i, f := range m.flows {
+		if m.table.Counters(i) != f.Counters {
+			t.Fatalf("flow %d: %+v, want %+v", i, m.table.Counters(i), f.Counters)
+		}
+		m.table.Settle(i)
 		got := m.table.entryAt(i)
-		got.LastSeen, got.packets, got.bytes = 0, [2]uint16{}, [2]uint32{}
-		if got != f.entry || m.table.Counters(i) != f.Counters {
+		if got.LastSeen = 0; got != f.entry || m.table.Counters(i) != f.Counters {
 			t.Fatalf("entry %d: %+v, want %+v", i, got, f.entry)
 		}
 	}

@@ -11,15 +11,27 @@ func (t *Table) PrefetchBuckets(hashes *[packet.BurstSize]uint64, n int) {
 	prefetchBuckets(unsafe.Pointer(unsafe.SliceData(t.index.buckets)), t.index.homes, hashes, min(n, packet.BurstSize))
 }
 
-// PrefetchEntries starts to load the entries of the first n refs (of an IPv6
-// flow's both lines). A ref of 0 does no harm.
-func (t *Table) PrefetchEntries(refs *[packet.BurstSize]Ref, n int) {
-	hot4, hot6 := unsafe.Pointer(unsafe.SliceData(t.hot4)), unsafe.Pointer(unsafe.SliceData(t.hot6))
-	prefetchEntries(hot4, hot6, refs, min(n, packet.BurstSize))
+// Candidates finds for each of the first n hashes the first ref of its home
+// bucket whose tag fits, 0 when there is none, and starts to load its entry (of an
+// IPv6 flow's both lines). Match and Match6 tell whether it is the one; if not,
+// only Find and Find6 know.
+func (t *Table) Candidates(hashes *[packet.BurstSize]uint64, refs *[packet.BurstSize]Ref, n int) {
+	b := batchTable{
+		unsafe.Pointer(unsafe.SliceData(t.index.buckets)), t.index.homes,
+		unsafe.Pointer(unsafe.SliceData(t.hot4)), unsafe.Pointer(unsafe.SliceData(t.hot6)),
+	}
+	candidates(&b, hashes, refs, min(n, packet.BurstSize))
+}
+
+// batchTable is what candidates reads of a table.
+type batchTable struct {
+	buckets    unsafe.Pointer
+	homes      uint64
+	hot4, hot6 unsafe.Pointer
 }
 
 //go:noescape
 func prefetchBuckets(buckets unsafe.Pointer, homes uint64, hashes *[packet.BurstSize]uint64, n int)
 
 //go:noescape
-func prefetchEntries(hot4, hot6 unsafe.Pointer, refs *[packet.BurstSize]Ref, n int)
+func candidates(t *batchTable, hashes *[packet.BurstSize]uint64, refs *[packet.BurstSize]Ref, n int)

@@ -1,7 +1,7 @@
 #include "textflag.h"
 
 // A prefetch does not wait and cannot fault, which no Go statement can say.
-// The sizes 64 and 128 are checked in table.go.
+// The sizes 64 and 128 and the layout of a bucket are checked in table.go.
 
 // func prefetchBuckets(buckets unsafe.Pointer, homes uint64, hashes *[64]uint64, n int)
 TEXT ·prefetchBuckets(SB), NOSPLIT, $0-32
@@ -22,32 +22,53 @@ test:
 	JLT  loop
 	RET
 
-// func prefetchEntries(hot4, hot6 unsafe.Pointer, refs *[64]Ref, n int)
+// func candidates(t *batchTable, hashes *[64]uint64, refs *[64]Ref, n int)
 //
-// Without a branch: which family comes next cannot be predicted.
-TEXT ·prefetchEntries(SB), NOSPLIT, $0-32
-	MOVQ hot4+0(FP), R8
-	MOVQ hot6+8(FP), R9
-	MOVQ refs+16(FP), DI
+// What index.candidate does, for a batch, and the prefetch of what it finds.
+// Without a branch: neither the slot nor the family can be predicted.
+TEXT ·candidates(SB), NOSPLIT, $0-32
+	MOVQ t+0(FP), AX
+	MOVQ hashes+8(FP), DI
+	MOVQ refs+16(FP), R10
 	MOVQ n+24(FP), CX
-	LEAQ (DI)(CX*4), CX    // end of refs
+	MOVQ 0(AX), BX         // buckets
+	MOVQ 8(AX), SI         // homes
+	MOVQ 16(AX), R8        // hot4
+	MOVQ 24(AX), R9        // hot6
+	LEAQ (DI)(CX*8), CX    // end of hashes
 	JMP  test
 loop:
-	MOVL (DI), AX
+	MOVQ (DI), AX
+	MOVQ AX, R11
+	ORQ  $1, R11           // tagOf, in the low 16 bits
+	MULQ SI
+	SHLQ $6, DX
+	ADDQ BX, DX            // the home bucket
+	MOVQ R11, X0
+	PSHUFLW $0, X0, X0
+	PUNPCKLQDQ X0, X0      // the tag, eight times
+	MOVOU (DX), X1         // bucket.tags
+	PCMPEQW X1, X0
+	PMOVMSKB X0, AX        // two bits a slot
+	ORL  $0x10000, AX      // slot 8, bucket.none, when there is none
+	BSFL AX, AX
+	MOVL 16(DX)(AX*2), AX  // bucket.refs
+	MOVL AX, (R10)
 	MOVL AX, DX
 	ANDL $0x7ffffffe, AX   // Index.position, times 2
 	SHLQ $5, AX            // IPv4: 64 bytes an entry
 	LEAQ (AX)(AX*1), R13   // IPv6: 128
-	MOVQ R8, BX
+	MOVQ R8, R12
 	TESTL DX, DX           // the sign is the family
-	CMOVQMI R9, BX
+	CMOVQMI R9, R12
 	CMOVQMI R13, AX
 	SHRL $31, DX
 	SHLL $6, DX            // 64 for IPv6: the second line; 0 for IPv4: the first again
-	ADDQ AX, BX
-	PREFETCHT0 (BX)
-	PREFETCHT0 (BX)(DX*1)
-	ADDQ $4, DI
+	ADDQ AX, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(DX*1)
+	ADDQ $4, R10
+	ADDQ $8, DI
 test:
 	CMPQ DI, CX
 	JLT  loop

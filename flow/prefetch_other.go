@@ -14,11 +14,14 @@ func (t *Table) PrefetchBuckets(hashes *[packet.BurstSize]uint64, n int) {
 	keep(sum)
 }
 
-// PrefetchEntries loads the entries of the first n refs, of both families. A ref of 0 does no harm.
-func (t *Table) PrefetchEntries(refs *[packet.BurstSize]Ref, n int) {
+// Candidates finds for each of the first n hashes the first ref of its home
+// bucket whose tag fits, 0 when there is none, and loads its entry. Match and
+// Match6 tell whether it is the one; if not, only Find and Find6 know.
+func (t *Table) Candidates(hashes *[packet.BurstSize]uint64, refs *[packet.BurstSize]Ref, n int) {
 	var sum uint64
-	for _, ref := range refs[:min(n, packet.BurstSize)] {
-		i := ref.Index()
+	for n, hash := range hashes[:min(n, packet.BurstSize)] {
+		refs[n] = t.index.candidate(hash)
+		i := refs[n].Index()
 		sum += uint64(t.common(i).LastSeen)
 		if i.IPv6() {
 			sum += t.At6(i).Addrs[Request][0] // the other line

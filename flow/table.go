@@ -41,10 +41,12 @@ const flagUsed = 1
 var (
 	_ [64]byte  = [unsafe.Sizeof(Entry4{})]byte{}
 	_ [128]byte = [unsafe.Sizeof(Entry6{})]byte{}
-	_ [64]byte  = [unsafe.Offsetof(Entry6{}.Ports)]byte{}
-	_ [40]byte  = [unsafe.Sizeof(Common{})]byte{}
+	_ [64]byte  = [unsafe.Offsetof(Entry6{}.Common)]byte{}
+	_ [48]byte  = [unsafe.Sizeof(Common{})]byte{}
 	_ [48]byte  = [unsafe.Sizeof(cold{})]byte{}
 	_ [64]byte  = [unsafe.Sizeof(bucket{})]byte{}
+	_ [16]byte  = [unsafe.Offsetof(bucket{}.refs)]byte{}
+	_ [48]byte  = [unsafe.Offsetof(bucket{}.none)]byte{}
 )
 
 // New makes an empty table with all of its memory resident. Call it on the

@@ -6,8 +6,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/sluice-lb/sluice/service"
 )
 
 func newTable(t testing.TB, c Config) *Table {
@@ -100,9 +98,9 @@ func TestInsertSetsWhatIsTheTables(t *testing.T) {
 	require.Equal(t, uint32(10), table.At(i).LastSeen)
 	require.Equal(t, uint32(10), table.Created(i))
 	require.Zero(t, table.Counters(i))
-	table.Count(i, table.Common(i), Reply, 99)
-	table.settle(i, table.Common(i))
-	table.Count(i, table.Common(i), Request, 99)
+	table.pass(i, Reply, 99)
+	table.Settle(i)
+	table.pass(i, Request, 99)
 	require.Equal(t, Counters{[2]uint64{1, 1}, [2]uint64{99, 99}}, table.Counters(i))
 	table.Remove(i)
 	again, ok := table.Insert(twoWay(2))
@@ -194,7 +192,7 @@ func TestNothingAllocates(t *testing.T) {
 			t.Error("IPv6 flow lost")
 		}
 		table.SetState(six, StateClose)
-		table.Touch(table.Common(a))
+		table.pass(a, Request, 1)
 		table.SetState(a, StateClose)
 		table.Remove(b)
 		clock += time.Second
@@ -230,10 +228,10 @@ func TestRemoveClears(t *testing.T) {
 	for f := range numFamilies {
 		table := newTable(t, Config{Flows: 1, Flows6: 1})
 		e := either(f, 1)
-		e.Mode, e.Backend, e.Hop, e.NetEpoch = 1, 3, [2]service.NextHopID{4, 5}, 6
+		e.Mode, e.Backend, e.NetEpoch, e.Sides[Reply].Hop = 1, 3, 6, 5
 		i, ok := e.insert(table)
 		require.True(t, ok)
-		table.Count(i, table.Common(i), Request, 1)
+		table.pass(i, Request, 1)
 		table.Remove(i)
 		require.Equal(t, entry{family: f}, table.entryAt(i))
 	}

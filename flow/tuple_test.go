@@ -46,7 +46,7 @@ type entry struct {
 }
 
 func (e *entry) v4() Entry4 {
-	return Entry4{[2]uint64{e.Addrs[Request][0], e.Addrs[Reply][0]}, e.Ports, e.Common}
+	return Entry4{[2]uint64{e.Addrs[Request][0], e.Addrs[Reply][0]}, e.Common}
 }
 
 func (e *entry) request() tuple { return tuple{e.family, e.Tuple(Request)} }
@@ -68,15 +68,14 @@ func (t *Table) entryAt(i Index) entry {
 }
 
 func asEntry(e Entry4) entry {
-	return entry{IPv4, Entry6{Addrs: [2][4]uint64{{e.Addrs[Request]}, {e.Addrs[Reply]}}, Ports: e.Ports, Common: e.Common}}
+	return entry{IPv4, Entry6{Addrs: [2][4]uint64{{e.Addrs[Request]}, {e.Addrs[Reply]}}, Common: e.Common}}
 }
 
 // twoWay is the nth of many flows with both tuples.
 func twoWay(n int) Entry4 {
 	return Entry4{
 		Addrs:  [2]uint64{uint64(n) | 0x0100000a<<32, 0x0200000a | uint64(n)<<32},
-		Ports:  [2]uint32{0x5000_1234, 0x4321_5000},
-		Common: Common{Proto: packet.ProtoTCP, State: StateEstablished},
+		Common: Common{Sides: [2]Side{{Ports: 0x5000_1234}, {Ports: 0x4321_5000}}, Proto: packet.ProtoTCP, State: StateEstablished},
 	}
 }
 
@@ -85,8 +84,7 @@ func twoWay6(n int) Entry6 {
 	const network = 0xb80d0120
 	return Entry6{
 		Addrs:  [2][4]uint64{{network, uint64(n) << 32, network, 1 << 56}, {network, 2 << 56, network, uint64(n) << 32}},
-		Ports:  [2]uint32{0x5000_1234, 0x4321_5000},
-		Common: Common{Proto: packet.ProtoTCP, State: StateEstablished},
+		Common: Common{Sides: [2]Side{{Ports: 0x5000_1234}, {Ports: 0x4321_5000}}, Proto: packet.ProtoTCP, State: StateEstablished},
 	}
 }
 
@@ -96,4 +94,15 @@ func either(f Family, n int) entry {
 		return entry{IPv6, twoWay6(n)}
 	}
 	return asEntry(twoWay(n))
+}
+
+// pass is what a worker does for every packet of a flow.
+func (t *Table) pass(i Index, d Dir, bytes uint32) {
+	c := t.Common(i)
+	c.LastSeen = t.Now()
+	if full := c.Sides[d].Full(); c.Sides[d].Count(bytes) != full {
+		panic("flow: Full and Count disagree")
+	} else if full {
+		t.Settle(i)
+	}
 }

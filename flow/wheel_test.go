@@ -51,7 +51,7 @@ func TestTouchExtends(t *testing.T) {
 	table.Advance(0)
 	udp(t, table, 1)
 	table.Advance(Tick)
-	table.Touch(table.Common(1))
+	table.pass(1, Request, 1)
 	table.Advance(300*time.Second + Tick)
 	require.Zero(t, table.Expire(1<<20, ignore))
 	table.Advance(300*time.Second + 2*Tick)

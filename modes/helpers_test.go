@@ -64,7 +64,8 @@ func forwardable(data []byte) (f []byte, p packet.Parsed, ok bool) {
 func entry(p *packet.Parsed, repAddrs uint64, repPorts uint32) *flow.Entry4 {
 	var e flow.Entry4
 	e.Proto, e.Mode = p.Proto, service.ModeFullNAT
-	e.Addrs, e.Ports = [2]uint64{p.Addrs, repAddrs}, [2]uint32{p.Ports, repPorts}
+	e.SetTuple(flow.Request, flow.Tuple4{Addrs: p.Addrs, Ports: p.Ports})
+	e.SetTuple(flow.Reply, flow.Tuple4{Addrs: repAddrs, Ports: repPorts})
 	modes.Prepare4(&e)
 	return &e
 }

@@ -27,15 +27,16 @@ func NATError4(frame []byte, p *packet.Parsed, e *flow.Entry4, dir flow.Dir) boo
 	if packet.Sum(icmp) != 0xffff {
 		return false
 	}
-	quote, sign := e.Tuple(dir.Other()), -uint16(dir)
+	quote := e.Tuple(dir.Other())
+	ipDelta, l4Delta := e.Deltas(dir)
 	addrs := quote.Reverse().Addrs
 	ip := packet.IPv4At(frame, p.L3)
 	if dir == flow.Request && e.Mode == service.ModeNAT {
 		addrs = addrs&^0xffffffff | ip.AddrsRaw()&0xffffffff
 	}
 	ip.Forward(addrs, packet.Delta(ip.AddrsRaw(), addrs))
-	(*packet.IPv4)(frame[p.Quoted():]).Readdress(quote.Addrs, e.IPDelta^sign)
-	requote(frame[p.QuotedL4:p.End], p.Proto, quote.Ports, e.L4Delta^sign)
+	(*packet.IPv4)(frame[p.Quoted():]).Readdress(quote.Addrs, ipDelta)
+	requote(frame[p.QuotedL4:p.End], p.Proto, quote.Ports, l4Delta)
 	sealICMP4(icmp)
 	return true
 }
@@ -47,6 +48,7 @@ func NATError6(frame []byte, p *packet.Parsed, e *flow.Entry6, dir flow.Dir) boo
 		return false
 	}
 	quote := e.Tuple(dir.Other())
+	_, l4Delta := e.Deltas(dir)
 	addrs := quote.Reverse().Addrs
 	if dir == flow.Request && e.Mode == service.ModeNAT {
 		old := ip.AddrsRaw()
@@ -54,7 +56,7 @@ func NATError6(frame []byte, p *packet.Parsed, e *flow.Entry6, dir flow.Dir) boo
 	}
 	ip.Forward(&addrs)
 	(*packet.IPv6)(frame[p.Quoted():]).SetAddrs(&quote.Addrs)
-	requote(frame[p.QuotedL4:p.End], p.Proto, quote.Ports, e.L4Delta^-uint16(dir))
+	requote(frame[p.QuotedL4:p.End], p.Proto, quote.Ports, l4Delta)
 	sealICMP6(ip, icmp)
 	return true
 }

@@ -59,8 +59,8 @@ func FuzzNATError(f *testing.F) {
 func translate4(f []byte, p *packet.Parsed, mode service.Mode, dir flow.Dir, addrs uint64, ports uint32) (done bool, quote, outer []byte) {
 	var e flow.Entry4
 	e.Proto, e.Mode = p.Proto, mode
-	e.Addrs[dir], e.Ports[dir] = p.Addrs, p.Ports
-	e.Addrs[dir.Other()], e.Ports[dir.Other()] = addrs, ports
+	e.Addrs[dir], e.Sides[dir].Ports = p.Addrs, p.Ports
+	e.Addrs[dir.Other()], e.Sides[dir.Other()].Ports = addrs, ports
 	modes.Prepare4(&e)
 	quote = binary.LittleEndian.AppendUint64(nil, addrs)
 	outer = append(append([]byte{}, quote[4:]...), quote[:4]...)

@@ -13,22 +13,22 @@ import (
 //	fullnat  CIP,VIP -> LIP,RIP        RIP,LIP -> VIP,CIP
 //
 // What a packet becomes is the other tuple of its flow, reversed; what that
-// does to the checksums is the entry's delta, for replies its complement: all its
-// bits flipped, without a branch, for directions cannot be predicted.
+// does to the checksums is the entry's delta, for replies its complement.
 
 // NAT4 translates an IPv4 packet of a nat or fullnat flow.
 func NAT4(frame []byte, p *packet.Parsed, e *flow.Entry4, dir flow.Dir) {
-	out, sign := e.Tuple(dir.Other()).Reverse(), -uint16(dir)
-	packet.IPv4At(frame, p.L3).Forward(out.Addrs, e.IPDelta^sign)
-	rewritePorts(frame, p, out.Ports, e.L4Delta^sign)
+	out := e.Out(dir)
+	ip, l4 := e.Deltas(dir)
+	packet.IPv4At(frame, p.L3).Forward(out.Addrs, ip)
+	rewritePorts(frame, p, out.Ports, l4)
 }
 
 // NAT6 translates an IPv6 packet of a nat or fullnat flow.
 func NAT6(frame []byte, p *packet.Parsed, e *flow.Entry6, dir flow.Dir) {
-	out := e.Tuple(dir.Other())
-	out = out.Reverse()
+	out := e.Out(dir)
+	_, l4 := e.Deltas(dir)
 	packet.IPv6At(frame, p.L3).Forward(&out.Addrs)
-	rewritePorts(frame, p, out.Ports, e.L4Delta^-uint16(dir))
+	rewritePorts(frame, p, out.Ports, l4)
 }
 
 func rewritePorts(frame []byte, p *packet.Parsed, ports uint32, delta uint16) {
@@ -42,8 +42,8 @@ func rewritePorts(frame []byte, p *packet.Parsed, ports uint32, delta uint16) {
 // Prepare4 computes the deltas of an entry whose tuples are set.
 func Prepare4(e *flow.Entry4) {
 	request, reply := e.Tuple(flow.Request), e.Tuple(flow.Reply).Reverse()
-	e.IPDelta = packet.Delta(request.Addrs, reply.Addrs)
-	e.L4Delta = packet.Fold(uint64(e.IPDelta) + uint64(portsDelta(request.Ports, reply.Ports)))
+	ip := packet.Delta(request.Addrs, reply.Addrs)
+	e.SetDeltas(ip, packet.Fold(uint64(ip)+uint64(portsDelta(request.Ports, reply.Ports))))
 }
 
 // Prepare6 computes the delta of an entry whose tuples are set. IPv6 has no
@@ -55,7 +55,7 @@ func Prepare6(e *flow.Entry6) {
 	for i, word := range request.Addrs {
 		sum += uint64(packet.Delta(word, reply.Addrs[i]))
 	}
-	e.L4Delta = packet.Fold(sum)
+	e.SetDeltas(0, packet.Fold(sum))
 }
 
 func portsDelta(old, new uint32) uint16 { return packet.Delta(uint64(old), uint64(new)) }

@@ -35,8 +35,12 @@ const olRSSHash = 1 << 1
 // Bytes is the frame, from the first byte of the Ethernet header. The slice
 // aliases the buffer and is valid while the Buf is held.
 func (b *Buf) Bytes() []byte {
-	return unsafe.Slice((*byte)(unsafe.Add(b.addr, b.dataOff)), b.dataLen)
+	return (*[1 << 16]byte)(unsafe.Add(b.addr, b.dataOff))[:b.dataLen:b.dataLen]
 }
+
+// Head is the frame's first bytes, for frames that Parse found plain: they have
+// that many.
+func (b *Buf) Head() *[PlainLen]byte { return (*[PlainLen]byte)(unsafe.Add(b.addr, b.dataOff)) }
 
 // Len is the frame's length in bytes, without FCS.
 func (b *Buf) Len() int { return int(b.dataLen) }

@@ -20,6 +20,18 @@ func Fold(sum uint64) uint16 {
 	return uint16(sum)
 }
 
+// allOnes16 says whether a one's complement sum other than 0 folds to 0xffff,
+// that is whether 65535 divides it. Dividing exactly by an odd number is
+// multiplying by its inverse modulo 2^64: the quotients of multiples are the
+// numbers up to (2^64-1)/65535, those of all other numbers are greater.
+func allOnes16(sum uint64) bool { return sum*Inverse65535 <= Most65535 }
+
+// Inverse65535 is 1/65535 modulo 2^64, Most65535 (2^64-1)/65535.
+const (
+	Inverse65535 = 0xfffe_fffe_fffe_ffff
+	Most65535    = 0x0001_0001_0001_0001
+)
+
 // Sum is the folded one's complement sum of b, an odd last byte padded with 0.
 func Sum(b []byte) uint16 {
 	var sum, carry uint64

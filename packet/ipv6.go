@@ -31,6 +31,21 @@ func (h *IPv6) AddrsRaw() [4]uint64 {
 	}
 }
 
+// HasAddrs says whether the addresses are these, as AddrsRaw has them.
+func (h *IPv6) HasAddrs(a *[4]uint64) bool {
+	return binary.LittleEndian.Uint64(h[8:16]) == a[0] && binary.LittleEndian.Uint64(h[16:24]) == a[1] &&
+		binary.LittleEndian.Uint64(h[24:32]) == a[2] && binary.LittleEndian.Uint64(h[32:40]) == a[3]
+}
+
+// ForwardReversed is Forward with source and destination exchanged.
+func (h *IPv6) ForwardReversed(a *[4]uint64) {
+	h[7]--
+	binary.LittleEndian.PutUint64(h[8:16], a[2])
+	binary.LittleEndian.PutUint64(h[16:24], a[3])
+	binary.LittleEndian.PutUint64(h[24:32], a[0])
+	binary.LittleEndian.PutUint64(h[32:40], a[1])
+}
+
 // Forward decrements the hop limit and stores the addresses. Checksums of the
 // payload cover the addresses and have to be updated beside.
 func (h *IPv6) Forward(addrs *[4]uint64) {

@@ -5,18 +5,21 @@ import "encoding/binary"
 // Parsed is what one look at a frame found. After Parse returned Pending, the
 // fields without a condition are valid.
 type Parsed struct {
-	Addrs    uint64 // IPv4: addresses, raw, source low, destination high (IPv6: in the frame)
-	Ports    uint32 // raw: source low, destination high; valid iff not Fragment
+	Addrs uint64 // IPv4: addresses, raw, source low, destination high (IPv6: in the frame)
+	Ports uint32 // raw: source low, destination high; valid iff not Fragment
+	End   uint16 // offset behind the IP packet; what follows is Ethernet padding
+
+	Proto    uint8 // TCP or UDP (a Fragment's: or an extension header); of the quoted packet if Error
+	TCPFlags uint8 // valid iff Proto is TCP and not Error
+
 	L4       uint16 // offset of the TCP, UDP or ICMP header; valid iff not Fragment
-	End      uint16 // offset behind the IP packet; what follows is Ethernet padding
 	QuotedL4 uint16 // offset of the TCP or UDP header, 8 bytes or more, that an ICMP error quotes; valid iff Error
 	VLAN     uint16 // 802.1Q id; 0: untagged (or tagged with a priority alone)
 	L3       uint8  // offset of the IP header: 14, or 18 behind a tag
-	Proto    uint8  // TCP or UDP (a Fragment's: or an extension header); of the quoted packet if Error
-	TCPFlags uint8  // valid iff Proto is TCP and not Error
 	IPv6     bool
 	Fragment bool        // part of a packet: ports unknown
 	Error    bool        // ICMP error: Addrs (Quoted for IPv6) and Ports are the quoted packet's, reversed
+	Plain    uint8       // 4 or 6, if IPv4 or IPv6 at fixed offsets: Pending, untagged, no options or extension headers, neither Fragment nor Error
 	Class    KernelClass // valid iff the packet goes to the kernel
 }
 
@@ -33,27 +36,6 @@ type Gate struct {
 func (g *Gate) Allow(vlan uint16) { g.VLANs[vlan>>6&63] |= 1 << (vlan & 63) }
 
 func (g *Gate) allows(vlan uint16) bool { return g.VLANs[vlan>>6&63]>>(vlan&63)&1 != 0 }
-
-// Parse is the one gate: it validates the frame once, for all later stages to
-// trust. In order:
-//
-//  1. Ethernet: for us, or for a group; at most one tag, of a known VLAN.
-//  2. Neither IPv4 nor IPv6: the kernel's (ARP, LACP, anything else).
-//  3. IP header: lengths, checksum, options or extension headers, addresses.
-//  4. TCP, UDP: lengths. ICMP errors: what they quote. Other protocols are the
-//     kernel's.
-//
-// It returns Pending for a TCP or UDP packet, a fragment of one or an ICMP error
-// about one, that may belong to a flow; Kernel with p.Class; or the reason to
-// drop. The lengths of the Ethernet payload beyond the IP packet are padding. L4
-// checksums are not looked at: the ends verify them, and wrong ones must stay
-// wrong. A frame has at most 65535 bytes, as a Buf has.
-func Parse(frame []byte, g *Gate, p *Parsed) Verdict {
-	if p.plain4(frame, g) || p.plain6(frame, g) {
-		return Pending
-	}
-	return p.parse(frame, g)
-}
 
 // parse is all of Parse, for any frame.
 func (p *Parsed) parse(frame []byte, g *Gate) Verdict {

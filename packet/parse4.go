@@ -47,7 +47,7 @@ func (p *Parsed) ipv4(frame []byte, group bool) Verdict {
 // or the destination's own address.
 func martian(addrs uint64) bool {
 	src := byte(addrs)
-	return src == 0 || src == 127 || src >= 224 || uint32(addrs) == uint32(addrs>>32)
+	return src-1 >= 223 || src == 127 || uint32(addrs) == uint32(addrs>>32) // 0-1 wraps
 }
 
 // sourceRouted looks for a loose or strict source route (RFC 791 section 3.1)

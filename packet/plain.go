@@ -1,69 +1,97 @@
 package packet
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"math/bits"
+)
 
-// The shortest frames that plain4 and plain6 take.
+// The shortest frames that Parse and plain6 take at fixed offsets, and the shorter
+// of both.
 const (
+	PlainLen  = plain4Len
 	plain4Len = EthernetLen + IPv4Len + TCPLen
 	plain6Len = EthernetLen + IPv6Len + UDPLen
 )
 
-// plain4 parses what nearly all packets are, at fixed offsets: untagged, to the
-// port's own address, IPv4 without options, whole, TCP or UDP. What is not, or
-// has anything wrong, it leaves to the complete parser and says so; both
-// agree about what it takes (TestPlainAgrees).
-func (p *Parsed) plain4(frame []byte, g *Gate) bool {
+// Parse is the one gate: it validates the frame once, for all later stages to
+// trust. In order:
+//
+//  1. Ethernet: for us, or for a group; at most one tag, of a known VLAN.
+//  2. Neither IPv4 nor IPv6: the kernel's (ARP, LACP, anything else).
+//  3. IP header: lengths, checksum, options or extension headers, addresses.
+//  4. TCP, UDP: lengths. ICMP errors: what they quote. Other protocols are the
+//     kernel's.
+//
+// It returns Pending for a TCP or UDP packet, a fragment of one or an ICMP error
+// about one, that may belong to a flow; Kernel with p.Class; or the reason to
+// drop. The lengths of the Ethernet payload beyond the IP packet are padding. L4
+// checksums are not looked at: the ends verify them, and wrong ones must stay
+// wrong. A frame has at most 65535 bytes, as a Buf has.
+//
+// What nearly all packets are is parsed here at fixed offsets: untagged, to the
+// port's own address (which is no group's), IPv4 without options, whole, TCP or
+// UDP. What is not, or has anything wrong, is left to plain6 and the complete
+// parser; all three agree about what they take (TestPlainAgrees).
+func Parse(frame []byte, g *Gate, p *Parsed) Verdict {
 	if len(frame) < plain4Len {
-		return false
+		return p.notPlain4(frame, g)
 	}
 	h := (*[plain4Len]byte)(frame)
-	const typeAndVersion = 0x45_00_08 // bytes 12 to 14: IPv4, 20 bytes of header
-	if binary.LittleEndian.Uint64(h[0:8])&mac48 != g.MAC || h[0]&1 != 0 ||
-		binary.LittleEndian.Uint32(h[12:16])&0xffffff != typeAndVersion {
-		return false
-	}
 	total := int(binary.BigEndian.Uint16(h[16:18]))
-	if total > len(frame)-EthernetLen || binary.LittleEndian.Uint16(h[20:22])&0xff3f != 0 { // longer, or a fragment
-		return false
+	const typeAndVersion = 0x45_00_08 // bytes 12 to 14: IPv4, 20 bytes of header
+	if (binary.LittleEndian.Uint64(h[0:8])^g.MAC)<<16 != 0 || (binary.LittleEndian.Uint32(h[12:16])^typeAndVersion)<<8 != 0 ||
+		binary.LittleEndian.Uint16(h[20:22])&0xff3f != 0 || // a fragment
+		total > len(frame)-EthernetLen {
+		return p.notPlain4(frame, g)
 	}
 	addrs := binary.LittleEndian.Uint64(h[26:34])
-	a, b := binary.LittleEndian.Uint64(h[14:22]), uint64(binary.LittleEndian.Uint32(h[22:26]))
-	sum := a>>32 + a&0xffffffff + addrs>>32 + addrs&0xffffffff + b
-	sum = sum>>32 + sum&0xffffffff
-	sum = sum>>16 + sum&0xffff // at most 18 bits
-	sum = sum>>16 + sum&0xffff // at most 0x10002: no further carry can make it 0xffff
-	if sum != 0xffff || byte(addrs>>32) >= 224 || martian(addrs) {
-		return false
+	sum, carry := bits.Add64(binary.LittleEndian.Uint64(h[14:22]), uint64(binary.LittleEndian.Uint32(h[22:26])), 0)
+	sum, carry = bits.Add64(sum, addrs, carry)
+	if !allOnes16(sum+carry) || byte(addrs>>32) >= 224 || martian(addrs) {
+		return p.notPlain4(frame, g)
 	}
 	flags, payload := uint8(0), total-IPv4Len
 	switch h[23] {
 	case ProtoUDP:
 		if n := int(binary.BigEndian.Uint16(h[38:40])); n < UDPLen || n > payload {
-			return false
+			return p.notPlain4(frame, g)
 		}
 	case ProtoTCP:
 		if n := int(h[46]>>4) * 4; n < TCPLen || n > payload {
-			return false
+			return p.notPlain4(frame, g)
 		}
 		flags = h[47]
 	default:
-		return false
+		return p.notPlain4(frame, g)
 	}
 	p.Addrs, p.Ports = addrs, binary.LittleEndian.Uint32(h[34:38])
-	p.L4, p.End, p.QuotedL4, p.VLAN = EthernetLen+IPv4Len, uint16(EthernetLen+total), 0, 0
-	p.L3, p.Proto, p.TCPFlags, p.IPv6 = EthernetLen, h[23], flags, false
-	p.Fragment, p.Error, p.Class = false, false, ClassOther
-	return true
+	p.Complete4()
+	p.Plain, p.End, p.Proto, p.TCPFlags = 4, uint16(EthernetLen+total), h[23], flags
+	return Pending
 }
 
-// plain6 is plain4 for IPv6 without extension headers.
+// Complete4 sets what follows from being plain IPv4: all but Addrs, Ports, End,
+// Proto, TCPFlags and Plain itself.
+func (p *Parsed) Complete4() {
+	p.L4, p.QuotedL4, p.VLAN, p.L3, p.IPv6 = EthernetLen+IPv4Len, 0, 0, EthernetLen, false
+	p.Fragment, p.Error, p.Class = false, false, ClassOther
+}
+
+func (p *Parsed) notPlain4(frame []byte, g *Gate) Verdict {
+	if p.plain6(frame, g) {
+		return Pending
+	}
+	return p.parse(frame, g)
+}
+
+// plain6 is for IPv6 without extension headers what Parse is for IPv4.
 func (p *Parsed) plain6(frame []byte, g *Gate) bool {
 	if len(frame) < plain6Len {
 		return false
 	}
 	h := (*[plain6Len]byte)(frame)
 	const typeAndVersion = 0x60_dd_86
-	if binary.LittleEndian.Uint64(h[0:8])&mac48 != g.MAC || h[0]&1 != 0 ||
+	if (binary.LittleEndian.Uint64(h[0:8])^g.MAC)<<16 != 0 ||
 		binary.LittleEndian.Uint32(h[12:16])&0xf0ffff != typeAndVersion {
 		return false
 	}
@@ -90,8 +118,8 @@ func (p *Parsed) plain6(frame []byte, g *Gate) bool {
 		return false
 	}
 	p.Addrs, p.Ports = 0, binary.LittleEndian.Uint32(h[54:58])
-	p.L4, p.End, p.QuotedL4, p.VLAN = EthernetLen+IPv6Len, uint16(EthernetLen+IPv6Len+payload), 0, 0
-	p.L3, p.Proto, p.TCPFlags, p.IPv6 = EthernetLen, h[20], flags, true
-	p.Fragment, p.Error, p.Class = false, false, ClassOther
+	p.L4, p.QuotedL4, p.VLAN, p.L3, p.IPv6 = EthernetLen+IPv6Len, 0, 0, EthernetLen, true
+	p.Fragment, p.Error, p.Plain, p.Class = false, false, 6, ClassOther
+	p.End, p.Proto, p.TCPFlags = uint16(EthernetLen+IPv6Len+payload), h[20], flags
 	return true
 }

@@ -62,10 +62,13 @@ type Backend struct {
 	Weight  uint32
 	Present bool // false: removed, kept because flows may still name it
 
-	// Local is the source of the outer header towards the backend, of its family;
-	// valid iff the service's mode is tun, or was while the backend was there.
-	Local netip.Addr
+	// Outer is the tunnel to the backend, from the service's local address of its
+	// family; valid iff the service's mode is tun, or was while the backend was there.
+	Outer packet.Outer
 }
+
+// TunnelFrom sets the outer header from a local address of the backend's family.
+func (b *Backend) TunnelFrom(local netip.Addr) { b.Outer = packet.NewOuter(local, b.Addr) }
 
 // Service is a virtual service as workers see it.
 type Service struct {

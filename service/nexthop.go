@@ -22,71 +22,78 @@ type NextHop struct {
 // NextHops is the array of next hops that flows refer to by id. It is shared by
 // all snapshots and changes in place, so that a neighbour that moves rebuilds
 // nothing. An id means the same (port, VLAN, address) as long as anybody holds a
-// Net that has it; what changes under it (Dst, and rarely Src and MTU) fits a
-// word each, so a reader never sees half a change and nobody locks. So an id is
-// good only together with the Net that it came from, as flows keep it.
+// Net that has it; what changes under it are the link addresses, and rarely the
+// MTU. So an id is good only together with the Net that it came from, as flows
+// keep it. Nobody locks: the destination fits a word. (A reader can see half of a
+// new source address: only when our own port gets another one.)
 //
 // Control plane: writes. Workers: read.
 type NextHops struct {
 	slots [MaxNextHops]hopSlot
 }
 
-// hopSlot packs a next hop into words of 48 bits MAC (as loaded little-endian
-// from the wire) and 16 bits more.
+// hopSlot is a next hop in the form that rewriting stores.
 type hopSlot struct {
-	dst atomic.Uint64 // MAC | (port+1)<<48; 0: not resolved
-	src atomic.Uint64 // MAC | MTU<<48
-	tag atomic.Uint64 // VLAN
-	_   uint64
+	dstSrc atomic.Uint64 // first 8 bytes of the Ethernet header, little-endian; 0: not resolved
+	rest   atomic.Uint64 // next 4 bytes, port<<32, MTU<<48
+	vlan   atomic.Uint64
+	_      uint64
 }
 
-// Hop is a resolved next hop in the form the rewrite stage stores: DstSrc and
-// Src are the first 12 bytes of the Ethernet header, little-endian.
+// tagged in the port's place of rest: frames carry a tag.
+const tagged = 1 << 15
+
+// Hop is a next hop as Load read it. Two words, so that they stay in registers.
 type Hop struct {
-	DstSrc uint64 // bytes 0-7: destination, first two bytes of source
-	Src    uint32 // bytes 8-11: rest of source
-	Port   uint16
-	MTU    uint16
-	VLAN   uint16
+	DstSrc uint64 // bytes 0-7 of the Ethernet header, little-endian: destination, first two bytes of source
+	rest   uint64
 }
 
-const mac48 = 1<<48 - 1
+// Src is bytes 8-11 of the Ethernet header, little-endian: the rest of the source.
+func (h Hop) Src() uint32 { return uint32(h.rest) }
+
+// Port is the index of the port.
+func (h Hop) Port() uint16 { return uint16(h.rest>>32) &^ tagged }
+
+// Tagged says whether frames carry a tag: VLAN.
+func (h Hop) Tagged() bool { return h.rest>>32&tagged != 0 }
+
+// Untagged says whether frames carry no tag and the port is one of the first n.
+func (h Hop) Untagged(n int) bool { return int(uint16(h.rest>>32)) < n }
+
+// MTU is how many bytes of IP packet fit.
+func (h Hop) MTU() uint16 { return uint16(h.rest >> 48) }
 
 // Load reads next hop id. ok is false when it is not resolved (or id is 0).
 func (n *NextHops) Load(id NextHopID) (h Hop, ok bool) {
 	if id >= MaxNextHops {
-		return Hop{}, false
+		return h, false
 	}
 	s := &n.slots[id]
-	dst, src := s.dst.Load(), s.src.Load()
-	if dst == 0 {
-		return Hop{}, false
-	}
-	return Hop{
-		DstSrc: dst&mac48 | src<<48,
-		Src:    uint32(src >> 16),
-		Port:   uint16(dst>>48) - 1,
-		MTU:    uint16(src >> 48),
-		VLAN:   uint16(s.tag.Load()),
-	}, true
+	h = Hop{s.dstSrc.Load(), s.rest.Load()}
+	return h, h.DstSrc != 0
 }
 
+// VLAN is the 802.1Q id of a tagged next hop's frames.
+func (n *NextHops) VLAN(id NextHopID) uint16 { return uint16(n.slots[id%MaxNextHops].vlan.Load()) }
+
 // Set publishes what is known of next hop id. Control plane only. Id 0 is
-// reserved and ignored.
+// reserved and ignored. Ports are below 32768.
 func (n *NextHops) Set(id NextHopID, h NextHop) {
 	if id == 0 || id >= MaxNextHops {
 		return
 	}
 	s := &n.slots[id]
-	s.tag.Store(uint64(h.VLAN))
-	s.src.Store(word48(h.Src) | uint64(h.MTU)<<48)
 	if !h.Resolved {
-		s.dst.Store(0)
-		return
+		s.dstSrc.Store(0)
 	}
-	s.dst.Store(word48(h.Dst) | uint64(h.Port+1)<<48)
-}
-
-func word48(m packet.MAC) uint64 {
-	return uint64(m[0]) | uint64(m[1])<<8 | uint64(m[2])<<16 | uint64(m[3])<<24 | uint64(m[4])<<32 | uint64(m[5])<<40
+	port := uint64(h.Port)
+	if h.VLAN != 0 {
+		port |= tagged
+	}
+	s.vlan.Store(uint64(h.VLAN))
+	s.rest.Store(h.Src.Raw()>>16 | port<<32 | uint64(h.MTU)<<48)
+	if h.Resolved {
+		s.dstSrc.Store(h.Dst.Raw() | h.Src.Raw()<<48)
+	}
 }

@@ -17,7 +17,7 @@ func header(h Hop) (b [12]byte) {
 		b[i] = byte(h.DstSrc >> (8 * i))
 	}
 	for i := range 4 {
-		b[8+i] = byte(h.Src >> (8 * i))
+		b[8+i] = byte(h.Src() >> (8 * i))
 	}
 	return b
 }
@@ -40,7 +40,7 @@ func TestNextHopsStoreAndLoad(t *testing.T) {
 		bytes := header(got)
 		require.Equal(t, want.Dst[:], bytes[:6])
 		require.Equal(t, want.Src[:], bytes[6:])
-		require.Equal(t, [3]uint16{want.Port, want.VLAN, want.MTU}, [3]uint16{got.Port, got.VLAN, got.MTU})
+		require.Equal(t, [3]uint16{want.Port, want.VLAN, want.MTU}, [3]uint16{got.Port(), hops.VLAN(id), got.MTU()})
 		want.Resolved = false
 		hops.Set(id, want)
 		_, ok = hops.Load(id)
@@ -66,7 +66,7 @@ func TestNextHopsChangeWhileRead(t *testing.T) {
 	const id, turns = 9, 20000
 	hops := new(NextHops)
 	at := func(x byte) NextHop {
-		return NextHop{Port: uint16(x), MTU: 1500, Src: packet.MAC{2, 2, 2, 2, 2, 2},
+		return NextHop{Port: 3, MTU: 1500, Src: packet.MAC{2, 2, 2, 2, 2, 2},
 			Dst: packet.MAC{x, x, x, x, x, x}, Resolved: x != 0}
 	}
 	done := make(chan struct{})
@@ -80,7 +80,7 @@ func TestNextHopsChangeWhileRead(t *testing.T) {
 				default:
 				}
 				h, ok := hops.Load(id)
-				if x := byte(h.DstSrc); ok && (header(h) != [12]byte{x, x, x, x, x, x, 2, 2, 2, 2, 2, 2} || h.Port != uint16(x)) {
+				if x := byte(h.DstSrc); ok && (header(h) != [12]byte{x, x, x, x, x, x, 2, 2, 2, 2, 2, 2} || h.Port() != 3) {
 					t.Errorf("half a change: %+v", h)
 					return
 				}

@@ -21,6 +21,19 @@ func (v Vec[T]) At(i uint32) *T {
 	return &v.chunks[c][i%chunk]
 }
 
+// Changed visits the elements that may differ from those of an older array: all of
+// the chunks that they do not share.
+func (v Vec[T]) Changed(old Vec[T], visit func(i uint32, value *T)) {
+	for c, elements := range v.chunks {
+		if c < len(old.chunks) && old.chunks[c] == elements {
+			continue
+		}
+		for i := range elements {
+			visit(uint32(c*chunk+i), &elements[i])
+		}
+	}
+}
+
 // Set returns the array with element i replaced, grown if needed.
 func (v Vec[T]) Set(i uint32, value T) Vec[T] {
 	e := v.Edit()

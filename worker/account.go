@@ -9,14 +9,15 @@ import (
 // account updates the flow's state, its counters and its backend's. bytes is
 // the length of the IP packet as it came.
 func (w *Worker) account(s *slot, c *flow.Common, index flow.Index, dir flow.Dir, bytes uint32) {
-	w.table.Touch(c)
+	c.LastSeen = w.table.Now()
 	if s.packet.Proto == packet.ProtoTCP {
 		w.track(c, index, dir, s.packet.TCPFlags)
 	}
-	w.table.Count(index, c, dir, bytes)
+	if c.Sides[dir&1].Count(bytes) {
+		w.table.Settle(index)
+	}
 	l := &w.load[c.Backend]
-	l.packets[dir]++
-	l.bytes[dir] += uint64(bytes)
+	l.count(dir, bytes)
 	w.touchLoad(c.Backend, l)
 }
 

@@ -80,9 +80,9 @@ func TestLocalPortsExhausted(t *testing.T) {
 func (r *rig) hold(rip string, rport, local uint16) flow.Index {
 	var e flow.Entry4
 	e.Proto, e.State = frame.TCP, flow.StateEstablished
-	e.Addrs[flow.Request], e.Ports[flow.Request] = uint64(local), 1
+	e.Addrs[flow.Request], e.Sides[flow.Request].Ports = uint64(local), 1
 	e.Addrs[flow.Reply] = uint64(rawAddress(netip.MustParseAddr(rip))) | uint64(rawAddress(netip.MustParseAddr(lip)))<<32
-	e.Ports[flow.Reply] = uint32(hostPort(rport)) | uint32(hostPort(local))<<16
+	e.Sides[flow.Reply].Ports = uint32(hostPort(rport)) | uint32(hostPort(local))<<16
 	index, ok := r.table.Insert(e)
 	require.True(r.t, ok)
 	return index
@@ -181,12 +181,13 @@ func TestOverflowReopens(t *testing.T) {
 	}
 	reopened := 0
 	for _, e := range r.entries() {
-		if r.table.Candidate(r.table.Hash(e.Tuple(flow.Request))) != 0 {
+		hashes, refs := [packet.BurstSize]uint64{r.table.Hash(e.Tuple(flow.Request))}, [packet.BurstSize]flow.Ref{}
+		if r.table.Candidates(&hashes, &refs, 1); refs[0] != 0 {
 			continue
 		}
 		require.Equal(t, flow.StateTimeWait, e.State)
 		created := r.stats.created
-		r.arrive(0, request(frame.TCP, 80, hostPort(uint16(e.Ports[flow.Request]))).Bytes())
+		r.arrive(0, request(frame.TCP, 80, hostPort(uint16(e.Sides[flow.Request].Ports))).Bytes())
 		r.poll()
 		assert.Equal(t, created+1, r.stats.created)
 		reopened++

@@ -50,7 +50,7 @@ func (w *Worker) reply4(e *flow.Entry4, svc *service.Service, backend *service.B
 	switch svc.Mode {
 	case service.ModeNAT:
 		reply.Addrs |= e.Addrs[flow.Request] << 32
-		reply.Ports |= e.Ports[flow.Request] << 16
+		reply.Ports |= e.Sides[flow.Request].Ports << 16
 		if w.table.Has(reply) {
 			return packet.DropReplyInUse
 		}
@@ -101,7 +101,7 @@ func (w *Worker) reply6(e *flow.Entry6, svc *service.Service, backend *service.B
 	case service.ModeNAT:
 		client := &e.Addrs[flow.Request]
 		reply.Addrs[2], reply.Addrs[3] = client[0], client[1]
-		reply.Ports |= e.Ports[flow.Request] << 16
+		reply.Ports |= e.Sides[flow.Request].Ports << 16
 		if w.table.Has6(&reply) {
 			return packet.DropReplyInUse
 		}

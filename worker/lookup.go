@@ -2,29 +2,30 @@ package worker
 
 import "github.com/sluice-lb/sluice/packet"
 
-// lookup finds the flow of every pending packet. It goes over the burst three
-// times, so that the cache misses of 64 packets overlap: load the buckets;
-// search their tags and load the entries; compare.
+// lookup finds where the flow of every packet may be. It goes over the burst
+// twice, so that the cache misses of 64 packets overlap: load buckets; search
+// their tags and load entries. The third time, which compares, is plain's and
+// search's.
 func (w *Worker) lookup(slots []slot) {
-	n := len(slots)
-	for i := range slots {
-		w.hashes[i] = 0
-		if s := &slots[i]; s.verdict == packet.Pending && !s.packet.Fragment {
-			s.hash = w.hash(s)
-			w.hashes[i] = s.hash
-		}
-	}
-	w.table.PrefetchBuckets(&w.hashes, n)
-	for i := range slots {
-		w.refs[i] = 0
-		if s := &slots[i]; s.verdict == packet.Pending && !s.packet.Fragment {
-			w.refs[i] = w.table.Candidate(s.hash)
-		}
-	}
-	w.table.PrefetchEntries(&w.refs, n)
+	w.table.PrefetchBuckets(&w.hashes, len(slots))
+	w.table.Candidates(&w.hashes, &w.refs, len(slots))
+}
+
+// search finds the flows of packets that plain has left.
+func (w *Worker) search(slots []slot) {
 	for i := range slots {
 		s := &slots[i]
-		if s.ref = w.refs[i]; s.ref != 0 && !w.matches(s) {
+		if s.verdict != packet.Pending {
+			continue
+		}
+		s.buf, s.hash, s.ref = w.in[i], w.hashes[i], w.refs[i]
+		if s.packet.Plain == 4 {
+			s.packet.Complete4()
+		}
+		switch {
+		case s.packet.Fragment:
+			s.ref = 0
+		case !w.matches(s):
 			s.ref = w.find(s)
 		}
 	}

@@ -81,7 +81,7 @@ func checkListing(t *testing.T, r *rig, lasting int) {
 			assert.EqualValues(t, 1, rec.Packets[flow.Request])
 			return nil
 		}
-		ports[hostPort(uint16(rec.Entry4.Ports[flow.Request]))]++
+		ports[hostPort(uint16(rec.Entry4.Sides[flow.Request].Ports))]++
 		assert.Equal(t, flow.StateEstablished, rec.Entry4.State)
 		assert.EqualValues(t, 2, rec.Packets[flow.Request])
 		assert.Positive(t, rec.Left)

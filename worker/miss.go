@@ -99,7 +99,7 @@ func (w *Worker) schedule(s *slot, svc *service.Service, ends *ends) packet.Verd
 	}
 	c := flow.Common{Proto: s.packet.Proto, Mode: svc.Mode, State: firstState(s.packet.Proto), Backend: backend.ID}
 	w.resolve(&c, ends.src.Addr())
-	if c.Hop[flow.Request] == 0 {
+	if c.Sides[flow.Request].Hop == 0 {
 		return w.unresolved(backend.Addr)
 	}
 	var index flow.Index

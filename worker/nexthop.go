@@ -15,7 +15,7 @@ func (w *Worker) hopID(c *flow.Common, index flow.Index, dir flow.Dir) service.N
 	if c.NetEpoch != w.snap.Net.Epoch {
 		w.resolve(c, w.client(index))
 	}
-	return c.Hop[dir]
+	return c.Sides[dir&1].Hop
 }
 
 // noHop says why a packet of a flow cannot leave.
@@ -31,10 +31,10 @@ func (w *Worker) noHop(c *flow.Common, index flow.Index, dir flow.Dir) packet.Ve
 // clients among them.
 func (w *Worker) resolve(c *flow.Common, client netip.Addr) {
 	net, share := w.snap.Net, service.HashAddr(client)
-	c.Hop[flow.Request], _ = net.NextHop(w.snap.Backends.At(uint32(c.Backend)).Addr, share)
-	c.Hop[flow.Reply] = 0
+	c.Sides[flow.Request].Hop, _ = net.NextHop(w.snap.Backends.At(uint32(c.Backend)).Addr, share)
+	c.Sides[flow.Reply].Hop = 0
 	if c.Mode == service.ModeFullNAT || c.Mode == service.ModeNAT {
-		c.Hop[flow.Reply], _ = net.NextHop(client, share)
+		c.Sides[flow.Reply].Hop, _ = net.NextHop(client, share)
 	}
 	c.NetEpoch = net.Epoch
 }

@@ -17,13 +17,13 @@ func (w *Worker) receive(port int) int {
 // walk takes w.in[:n] through the stages.
 func (w *Worker) walk(n int) {
 	slots := w.slots[:n]
-	for i := range slots {
-		slots[i].buf = w.in[i]
-	}
 	w.removed = false
 	w.parse(slots)
 	w.lookup(slots)
-	w.miss(slots)
-	w.rewrite(slots)
+	if w.plain(slots) < n {
+		w.search(slots)
+		w.miss(slots)
+		w.rewrite(slots)
+	}
 	w.transmit(slots)
 }

@@ -47,11 +47,12 @@ func (w *Worker) forward(s *slot) packet.Verdict {
 	index, dir := s.ref.Index(), s.ref.Dir()
 	c := w.table.Common(index)
 	backend := w.snap.Backends.At(uint32(c.Backend))
-	if dir == flow.Request && !backend.Present {
+	if dir == flow.Request && w.load[c.Backend].mark&gone != 0 {
 		return packet.DropBackendGone
 	}
-	hop, ok := w.snap.Net.Hops.Load(w.hopID(c, index, dir))
-	if !ok || int(hop.Port) >= len(w.out) {
+	id := w.hopID(c, index, dir)
+	hop, ok := w.snap.Net.Hops.Load(id)
+	if !ok || int(hop.Port()) >= len(w.out) {
 		return w.noHop(c, index, dir)
 	}
 	if ttl(s) <= 1 {
@@ -59,16 +60,16 @@ func (w *Worker) forward(s *slot) packet.Verdict {
 	}
 	overhead := 0
 	if c.Mode == service.ModeTun {
-		overhead = modes.TunOverhead(backend.Local)
+		overhead = backend.Outer.Size()
 	}
-	if s.packet.Len()+overhead > int(hop.MTU) {
-		return w.tooBig(s, w.reported(modes.TooBig(hop.MTU-uint16(overhead)), c, index, dir))
+	if s.packet.Len()+overhead > int(hop.MTU()) {
+		return w.tooBig(s, w.reported(modes.TooBig(hop.MTU()-uint16(overhead)), c, index, dir))
 	}
 	bytes := s.packet.Len()
 	if verdict := w.apply(s, c, index, dir, backend); verdict != packet.Pending {
 		return verdict
 	}
-	if !w.address(s, &hop) {
+	if !w.address(s, hop, id) {
 		return packet.DropNoHeadroom
 	}
 	if !s.packet.Error {
@@ -84,7 +85,7 @@ func (w *Worker) apply(s *slot, c *flow.Common, index flow.Index, dir flow.Dir, 
 	case c.Mode == service.ModeDR:
 		modes.DR(frame, p)
 	case c.Mode == service.ModeTun:
-		if !modes.Tun(s.buf, p, backend.Local, backend.Addr, uint16(w.rand())) {
+		if !modes.Tun(s.buf, p, &backend.Outer, uint16(w.rand())) {
 			return packet.DropNoHeadroom
 		}
 	case p.Error && p.IPv6:
@@ -105,21 +106,21 @@ func (w *Worker) apply(s *slot, c *flow.Common, index flow.Index, dir flow.Dir, 
 
 // address writes the Ethernet header for the next hop, with the tag of its VLAN,
 // and cuts padding. It reports false when a tag does not fit in.
-func (w *Worker) address(s *slot, hop *service.Hop) bool {
+func (w *Worker) address(s *slot, hop service.Hop, id service.NextHopID) bool {
 	b, tagged := s.buf, s.packet.L3 != packet.EthernetLen
 	b.Trim(int(s.packet.End))
-	if hop.VLAN == 0 && tagged {
+	if !hop.Tagged() && tagged {
 		b.Cut(packet.VLANLen)
 	}
-	if hop.VLAN != 0 && !tagged && !b.Prepend(packet.VLANLen) {
+	if hop.Tagged() && !tagged && !b.Prepend(packet.VLANLen) {
 		return false
 	}
 	frame := b.Bytes()
-	packet.EthernetAt(frame).SetAddresses(hop.DstSrc, hop.Src)
-	if hop.VLAN != 0 {
-		packet.SetTag(frame, hop.VLAN)
+	packet.EthernetAt(frame).SetAddresses(hop.DstSrc, hop.Src())
+	if hop.Tagged() {
+		packet.SetTag(frame, w.snap.Net.Hops.VLAN(id))
 	}
-	s.port = hop.Port
+	s.port = hop.Port()
 	return true
 }
 

@@ -8,10 +8,11 @@ import (
 // slot is what the stages know of one packet of the burst: one cache line
 // that each stage fills further.
 type slot struct {
-	buf     *packet.Buf
+	buf     *packet.Buf // the burst's; plain4 does without
 	packet  packet.Parsed
-	hash    uint64
+	hash    uint64   // valid from search on, like ref
 	ref     flow.Ref // 0: no flow
+	port    uint16   // where it leaves, or the worker that it is handed to
 	verdict packet.Verdict
-	port    uint16 // where it leaves, or the worker that it is handed to
+	_       [9]byte
 }

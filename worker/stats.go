@@ -23,9 +23,23 @@ type load struct {
 	packets, bytes   [2]uint64 // by flow.Dir
 	flows            uint64
 	active, inactive int32
-	dirty            bool
+	mark             mark
 	_                [15]byte
 }
+
+// count adds a packet of that many bytes.
+func (l *load) count(d flow.Dir, bytes uint32) {
+	l.packets[d&1]++
+	l.bytes[d&1] += uint64(bytes)
+}
+
+// mark is what the worker has to know of a backend besides its counters.
+type mark uint8
+
+const (
+	counted mark = 1 << iota // has to be published
+	gone                     // removed: requests of its flows are dropped
+)
 
 // Stats is the published copy of a worker's counters: it writes them a few
 // times a second, anybody reads. Counters only grow, but for the gauges
@@ -115,8 +129,8 @@ type publishing struct {
 
 // touchLoad remembers that a backend's numbers have to be published.
 func (w *Worker) touchLoad(id service.BackendID, l *load) {
-	if !l.dirty {
-		l.dirty = true
+	if l.mark&counted == 0 {
+		l.mark |= counted
 		w.dirty = append(w.dirty, id) // never beyond its capacity: one place a backend
 	}
 }
@@ -157,7 +171,7 @@ func (w *Worker) publishLoads(budget int) {
 	rest := len(r.left) - n
 	for _, id := range r.left[rest:] {
 		l, p := &w.load[id], &w.published.backends[id]
-		l.dirty = false
+		l.mark &^= counted
 		p.inPackets.Store(l.packets[flow.Request])
 		p.inBytes.Store(l.bytes[flow.Request])
 		p.outPackets.Store(l.packets[flow.Reply])

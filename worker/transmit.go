@@ -5,8 +5,12 @@ import "github.com/sluice-lb/sluice/packet"
 // transmit ends the walk: every frame goes to a port, to the kernel, to another
 // worker or back to the pool, and its verdict is counted, once.
 func (w *Worker) transmit(slots []slot) {
+	if w.transmitAll(slots) {
+		return
+	}
 	for i := range slots {
 		s := &slots[i]
+		s.buf = w.in[i]
 		verdict := s.verdict
 		switch verdict.Outcome() {
 		case packet.Transmitted:
@@ -23,6 +27,21 @@ func (w *Worker) transmit(slots []slot) {
 		}
 	}
 	w.flush()
+}
+
+// transmitAll transmits a burst as it came, if all of it was forwarded to one port.
+func (w *Worker) transmitAll(slots []slot) bool {
+	port := slots[0].port
+	for i := range slots {
+		if s := &slots[i]; s.verdict != packet.Forwarded || s.port != port {
+			return false
+		}
+	}
+	n := len(slots)
+	sent := w.cfg.Ports[port].Tx(w.queue, &w.in, n)
+	w.stats.verdicts[packet.Forwarded] += uint64(sent)
+	w.stats.verdicts[packet.DropTransmitFull] += uint64(n - sent)
+	return true
 }
 
 // send queues a frame for a port; flushPort transmits what is queued.

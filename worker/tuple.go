@@ -28,21 +28,17 @@ func (s *slot) tuple6() flow.Tuple6 {
 	return flow.Tuple6{Addrs: packet.IPv6At(frame, p.L3).AddrsRaw(), Ports: p.Ports, Proto: p.Proto}
 }
 
-func (w *Worker) hash(s *slot) uint64 {
-	if s.packet.IPv6 {
-		t := s.tuple6()
-		return w.table.Hash6(&t)
-	}
-	return w.table.Hash(s.tuple())
-}
-
 // matches says whether s.ref is the packet's flow.
 func (w *Worker) matches(s *slot) bool {
 	if s.packet.IPv6 {
-		t := s.tuple6()
-		return w.table.Match6(s.ref, &t)
+		return w.matches6(s)
 	}
 	return w.table.Match(s.ref, s.tuple())
+}
+
+func (w *Worker) matches6(s *slot) bool {
+	t := s.tuple6()
+	return w.table.Match6(s.ref, &t)
 }
 
 // find is the complete search.

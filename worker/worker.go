@@ -49,13 +49,14 @@ type Worker struct {
 	gates   []packet.Gate
 	started time.Time
 
-	snap   *service.Snapshot // of this burst
-	slots  [packet.BurstSize]slot
-	hashes [packet.BurstSize]uint64   // lookup: by slot, in the form a batch is prefetched in
-	refs   [packet.BurstSize]flow.Ref // lookup: by slot
-	in     packet.Burst
-	out    []outbox // by port
-	drop   outbox
+	snap    *service.Snapshot // of this burst
+	slots   [packet.BurstSize]slot
+	numbers [6]uint64                  // parse: of the table's hash, and of packet.allOnes16
+	hashes  [packet.BurstSize]uint64   // lookup: by slot, in the form a batch is prefetched in
+	refs    [packet.BurstSize]flow.Ref // lookup: by slot
+	in      packet.Burst
+	out     []outbox // by port
+	drop    outbox
 
 	cursors []service.Cursor    // by service.ID
 	load    []load              // by service.BackendID
@@ -72,6 +73,7 @@ type Worker struct {
 	lastRefill  time.Duration
 	onEnd       func(flow.Index, *flow.Common) // w.end, bound once
 	onScan      func(flow.Index)               // w.copyFlow, bound once
+	onBackend   func(uint32, *service.Backend) // w.markBackend, bound once
 	idle        idler
 	removed     bool // a flow ended during this burst: refs found before may be stale
 }
@@ -96,6 +98,8 @@ func New(cfg Config) *Worker {
 		started: time.Now(),
 		idle:    idler{mode: cfg.Idle},
 	}
+	k := cfg.Table.HashKeys()
+	w.numbers = [6]uint64{k[0], k[1], k[2], k[3], packet.Inverse65535, packet.Most65535}
 	for i, port := range cfg.Ports {
 		gate := packet.Gate{MAC: port.Info().MAC.Raw()}
 		if i < len(cfg.VLANs) {
@@ -110,8 +114,8 @@ func New(cfg Config) *Worker {
 	}
 	w.answerLimit = newBucket(cfg.Limits.Answers)
 	w.published.init(cfg.Backends)
-	w.snap = cfg.Store.Load()
-	w.onEnd, w.onScan = w.end, w.copyFlow
+	w.onEnd, w.onScan, w.onBackend = w.end, w.copyFlow, w.markBackend
+	w.follow(cfg.Store.Load())
 	return w
 }
 
@@ -126,11 +130,36 @@ func (w *Worker) Run(stop *atomic.Bool) {
 	w.publishAll()
 }
 
+// follow goes over to a snapshot: it notes which backends came or went, so that a
+// packet needs no look at the snapshot for that. It looks at changed backends and
+// those beside them only.
+func (w *Worker) follow(snap *service.Snapshot) {
+	var old service.Vec[service.Backend]
+	if w.snap != nil {
+		old = w.snap.Backends
+	}
+	snap.Backends.Changed(old, w.onBackend)
+	w.snap = snap
+}
+
+func (w *Worker) markBackend(id uint32, b *service.Backend) {
+	if int(id) >= len(w.load) { // beyond the bound: of the last chunk, never used
+		return
+	}
+	if b.Present {
+		w.load[id].mark &^= gone
+	} else {
+		w.load[id].mark |= gone
+	}
+}
+
 // Poll is one round: a burst from every port, then a slice of everything else.
 // It returns how many frames it moved and questions it answered.
 func (w *Worker) Poll() int {
 	now := time.Since(w.started)
-	w.snap = w.cfg.Store.Enter(w.id)
+	if snap := w.cfg.Store.Enter(w.id); snap != w.snap {
+		w.follow(snap)
+	}
 	w.table.Advance(now)
 	w.refill(now)
 	moved := 0

@@ -146,9 +146,11 @@ func (e *edit) upsert(svc service.ID, t target) (id service.BackendID, isNew, di
 		e.b.held[svc]++
 	}
 	old := e.backends.Get(uint32(id))
-	next := service.Backend{ID: id, Service: svc, Addr: t.at.Addr(), Port: t.at.Port(), Weight: t.weight, Present: true, Local: t.local}
-	if !t.local.IsValid() {
-		next.Local = old.Local // flows from when the mode was tun go on
+	next := service.Backend{ID: id, Service: svc, Addr: t.at.Addr(), Port: t.at.Port(), Weight: t.weight, Present: true}
+	if t.local.IsValid() {
+		next.TunnelFrom(t.local)
+	} else {
+		next.Outer = old.Outer // flows from when the mode was tun go on
 	}
 	if old == next {
 		return id, false, false

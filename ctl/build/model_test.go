@@ -22,7 +22,7 @@ type model struct {
 	services map[string]*modelService // by "tcp:10.0.0.1:80"
 	ids      map[string]service.BackendID
 	owner    map[service.BackendID]string // who had an id last
-	sources  map[string]string            // what Backend.Local was last, as long as the id lives
+	sources  map[string]string            // source of the tunnel, as long as the id lives
 }
 
 type modelService struct {
@@ -252,7 +252,7 @@ func (m *model) checkBackend(t *rapid.T, l *lab, key, host string, s *service.Se
 	}
 	want := service.Backend{ID: id, Service: s.ID, Addr: netip.MustParseAddr(host), Port: mustKey(key).Port, Weight: weight, Present: true}
 	if source, ok := m.sources[name]; ok {
-		want.Local = netip.MustParseAddr(source)
+		want.TunnelFrom(netip.MustParseAddr(source))
 	}
 	require.Equal(t, want, *b)
 	if before, known := m.ids[name]; known {

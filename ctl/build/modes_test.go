@@ -39,9 +39,9 @@ func TestModesAndFamilies(t *testing.T) {
 			for i, local := range locals {
 				b := l.store.Load().Backends.At(uint32(s.Backends[len(locals)-1-i])) // newest first
 				if local == "" {
-					assert.False(t, b.Local.IsValid())
+					assert.Zero(t, b.Outer)
 				} else {
-					assert.Equal(t, local, b.Local.String())
+					assertFrom(t, local, b)
 				}
 			}
 			assert.Equal(t, s.Mode == service.ModeNAT, l.store.Load().HasNAT)
@@ -67,7 +67,7 @@ func TestTunBackendComesLater(t *testing.T) {
 	_, err := l.PutBackend(mustKey(web), backend("10.1.0.1"), nil)
 	require.NoError(t, err)
 	s, _ := l.lookup(web)
-	assert.Equal(t, "10.2.0.1", l.store.Load().Backends.At(uint32(s.Backends[0])).Local.String())
+	assertFrom(t, "10.2.0.1", l.store.Load().Backends.At(uint32(s.Backends[0])))
 	_, err = l.PutBackend(mustKey(web), backend("2001:db8:1::1"), nil)
 	assert.EqualError(t, err, "address: 2001:db8:1::1: mode tun needs a local address of the backend's family, IPv6, as source of the outer header: "+
 		"add one of the gateway's own to local_addresses: sluicectl service set tcp:10.0.0.1:80 --local ADDRESS (with those it has)")
@@ -82,7 +82,7 @@ func TestTunLocalChanges(t *testing.T) {
 	s, _ := l.lookup(web)
 	assert.Same(t, before.Plan, s.Plan)
 	for _, id := range s.Backends {
-		assert.Equal(t, "10.2.0.9", l.store.Load().Backends.At(uint32(id)).Local.String())
+		assertFrom(t, "10.2.0.9", l.store.Load().Backends.At(uint32(id)))
 	}
 }
 
@@ -96,10 +96,18 @@ func TestModeOfALiveService(t *testing.T) {
 	dr, _ := l.lookup(web)
 	assert.Equal(t, service.ModeDR, dr.Mode)
 	for _, id := range tun.Backends {
-		assert.Equal(t, "10.2.0.1", l.store.Load().Backends.At(uint32(id)).Local.String(), "present or removed")
+		assertFrom(t, "10.2.0.1", l.store.Load().Backends.At(uint32(id)), "present or removed")
 	}
 	l.put(svc("nat " + web + " 10.1.0.1"))
 	assert.True(t, l.store.Load().HasNAT)
 	l.put(svc("dr " + web + " 10.1.0.1 10.1.0.2"))
-	assert.Equal(t, "10.2.0.1", l.store.Load().Backends.At(uint32(tun.Backends[0])).Local.String(), "added again")
+	assertFrom(t, "10.2.0.1", l.store.Load().Backends.At(uint32(tun.Backends[0])), "added again")
+}
+
+// assertFrom: the tunnel to a backend has that source.
+func assertFrom(t *testing.T, local string, b *service.Backend, msg ...any) {
+	t.Helper()
+	want := *b
+	want.TunnelFrom(netip.MustParseAddr(local))
+	assert.Equal(t, want, *b, msg...)
 }

@@ -74,9 +74,9 @@ func TestMirrorNeighbours(t *testing.T) {
 		id, _ := p.view().NextHop(netip.MustParseAddr(host), 0)
 		hop, ok := p.hops.Load(id)
 		require.True(t, ok)
-		require.EqualValues(t, 0, hop.Port)
-		require.EqualValues(t, 1500, hop.MTU)
-		require.Equal(t, wireMAC(t, macOfSpec(portNumber(0))), hop.DstSrc>>48|uint64(hop.Src)<<16, "source is the port")
+		require.EqualValues(t, 0, hop.Port())
+		require.EqualValues(t, 1500, hop.MTU())
+		require.Equal(t, wireMAC(t, macOfSpec(portNumber(0))), hop.DstSrc>>48|uint64(hop.Src())<<16, "source is the port")
 
 		view := p.view()
 		addNeighbour(t, p, host, macB, unix.NUD_STALE)

@@ -93,15 +93,16 @@ func TestMirrorVLANs(t *testing.T) {
 		id, _ := p.view().NextHop(netip.MustParseAddr(to), 0)
 		hop, ok := p.hops.Load(id)
 		require.True(t, ok)
-		require.EqualValues(t, 0, hop.Port)
-		require.EqualValues(t, 100, hop.VLAN)
-		require.EqualValues(t, 1400, hop.MTU)
+		require.EqualValues(t, 0, hop.Port())
+		require.True(t, hop.Tagged())
+		require.EqualValues(t, 100, p.hops.VLAN(id))
+		require.EqualValues(t, 1400, hop.MTU())
 	}
 	addNeighbour(t, p, "10.0.0.2", macA, unix.NUD_PERMANENT)
 	eventually(t, func() bool { return p.leads("10.0.0.2", macA) }, "untagged host resolved")
 	id, _ := p.view().NextHop(netip.MustParseAddr("10.0.0.2"), 0)
 	hop, _ := p.hops.Load(id)
-	require.Zero(t, hop.VLAN)
+	require.False(t, hop.Tagged())
 }
 
 // The readers of one port's twins push into one ring; none of their frames is lost.

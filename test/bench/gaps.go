@@ -186,7 +186,7 @@ func (c *churn) list(ctx context.Context, w *worker.Worker) error {
 		c.listed++
 		e := &r.Entry4
 		return enc.Encode(api.Flow{Protocol: "udp", Mode: e.Mode.String(), State: e.State.String(),
-			Client: fmt.Sprintf("%x:%x", uint32(e.Addrs[flow.Request]), uint16(e.Ports[flow.Request])), Backend: fmt.Sprintf("%x:%x", uint32(e.Addrs[flow.Reply]), uint16(e.Ports[flow.Reply])),
+			Client: fmt.Sprintf("%x:%x", uint32(e.Addrs[flow.Request]), uint16(e.Sides[flow.Request].Ports)), Backend: fmt.Sprintf("%x:%x", uint32(e.Addrs[flow.Reply]), uint16(e.Sides[flow.Reply].Ports)),
 			InPackets: r.Packets[flow.Request], InBytes: r.Bytes[flow.Request]})
 	})
 }

@@ -146,7 +146,7 @@ func lateBesideSYN() Case {
 		Steps: []Step{
 			{In: atClients(in), Out: atBackends(viaFullNAT(in, 2, Local1))},
 			{In: atBackends(rst), Out: atClients(replied(rst)), States: []flow.State{flow.StateClose}},
-			{In: atClients(late, in), Out: atBackends(viaFullNAT(in, 1, Local2)), States: []flow.State{flow.StateSynReceived}},
+			{In: atClients(in, late), Out: atBackends(viaFullNAT(in, 1, Local2)), States: []flow.State{flow.StateSynReceived}},
 		},
 		Verdicts: Verdicts{packet.Forwarded: 3, packet.DropNoFlow: 1},
 	}

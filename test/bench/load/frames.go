@@ -150,11 +150,11 @@ func Replies(t *flow.Table) []Tuple {
 	visit := func(i flow.Index) {
 		if i.IPv6() {
 			e := t.At6(i)
-			out = append(out, Tuple{e.Addrs[flow.Reply], e.Ports[flow.Reply]})
+			out = append(out, Tuple{e.Addrs[flow.Reply], e.Sides[flow.Reply].Ports})
 			return
 		}
 		e := t.At(i)
-		out = append(out, Tuple{[4]uint64{e.Addrs[flow.Reply]}, e.Ports[flow.Reply]})
+		out = append(out, Tuple{[4]uint64{e.Addrs[flow.Reply]}, e.Sides[flow.Reply].Ports})
 	}
 	for i := t.Scan(0, 1<<16, visit); i != 0; i = t.Scan(i, 1<<16, visit) {
 	}

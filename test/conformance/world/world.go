@@ -3,6 +3,7 @@ package world
 import (
 	"net/netip"
 
+	"github.com/sluice-lb/sluice/packet"
 	"github.com/sluice-lb/sluice/sched"
 	"github.com/sluice-lb/sluice/service"
 )
@@ -94,6 +95,9 @@ func (w *World) add(list service.Vec[service.Service], backends service.Vec[serv
 	var plan []sched.Backend
 	for i := len(in.Backends) - 1; i >= 0; i-- { // newest first
 		b := w.backend(&svc, in.Backends[i])
+		if old := backends.At(uint32(b.ID)); old != nil && b.Outer == (packet.Outer{}) {
+			b.Outer = old.Outer // flows from when the mode was tun go on
+		}
 		backends = backends.Set(uint32(b.ID), b)
 		svc.Backends = append(svc.Backends, b.ID)
 		plan = append(plan, sched.Backend{ID: b.ID, Weight: b.Weight})
@@ -105,7 +109,7 @@ func (w *World) add(list service.Vec[service.Service], backends service.Vec[serv
 func (w *World) backend(svc *service.Service, in Backend) service.Backend {
 	b := service.Backend{Service: svc.ID, Addr: netip.MustParseAddr(in.Addr), Port: in.Port, Weight: in.Weight, Present: true}
 	if in.Local != "" {
-		b.Local = netip.MustParseAddr(in.Local)
+		b.TunnelFrom(netip.MustParseAddr(in.Local))
 	}
 	if b.Port == 0 {
 		b.Port = svc.Key.Port

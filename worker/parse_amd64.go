@@ -1,0 +1,38 @@
+package worker
+
+import (
+	"unsafe"
+
+	"github.com/sluice-lb/sluice/packet"
+)
+
+//lint:file-ignore U1000 parse_amd64.s uses the constants
+
+// What parse_amd64.s has to know, in the form that the assembler gets to see.
+const (
+	bufAddr   = packet.OffsetAddr
+	bufOff    = packet.OffsetDataOff
+	bufSegs   = packet.OffsetNbSegs
+	bufLen    = packet.OffsetDataLen
+	plainLen  = packet.PlainLen
+	udp       = packet.ProtoUDP
+	tcp       = packet.ProtoTCP
+	slotAddrs = unsafe.Offsetof(slot{}.packet) + unsafe.Offsetof(slot{}.packet.Addrs)
+	slotPorts = unsafe.Offsetof(slot{}.packet) + unsafe.Offsetof(slot{}.packet.Ports)
+	slotEnd   = unsafe.Offsetof(slot{}.packet) + unsafe.Offsetof(slot{}.packet.End)
+	slotProto = unsafe.Offsetof(slot{}.packet) + unsafe.Offsetof(slot{}.packet.Proto)
+	slotFlags = unsafe.Offsetof(slot{}.packet) + unsafe.Offsetof(slot{}.packet.TCPFlags)
+	slotPlain = unsafe.Offsetof(slot{}.packet) + unsafe.Offsetof(slot{}.packet.Plain)
+)
+
+// parsePlain parses the plain IPv4 packets of a burst from one port and hashes
+// their tuples: packet.Parse and flow.Table.Hash (TestParsePlainAgrees), in half
+// the instructions that the compiler makes of them, a quarter of all that known
+// flows cost. It sets what plain4 reads of a slot, and returns a bit for each
+// packet it took.
+func (w *Worker) parsePlain(n int, gate *packet.Gate) (taken uint64) {
+	return parsePlain4(&w.in, n, gate.MAC, &w.slots[0], &w.numbers, &w.hashes)
+}
+
+//go:noescape
+func parsePlain4(in *packet.Burst, n int, mac uint64, slots *slot, numbers *[6]uint64, hashes *[packet.BurstSize]uint64) (taken uint64)

@@ -1,0 +1,94 @@
+#include "textflag.h"
+#include "go_asm.h"
+// func parsePlain4(in *packet.Burst, n int, mac uint64, slots *slot, numbers *[6]uint64, hashes *[64]uint64) (taken uint64)
+// packet.Parse for plain IPv4, step by step, and flow.Table.Hash.
+TEXT ·parsePlain4(SB), NOSPLIT, $0-56
+	MOVQ in+0(FP), SI
+	MOVQ n+8(FP), CX
+	MOVQ mac+16(FP), R8
+	MOVQ slots+24(FP), DI
+	MOVQ numbers+32(FP), R12
+	MOVQ hashes+40(FP), R9
+	XORL R13, R13                 // taken
+	XORL BX, BX                   // which packet
+	JMP  test
+loop:
+	MOVQ (SI)(BX*8), R10
+	CMPW const_bufSegs(R10), $1; JNE next
+	MOVWLZX const_bufLen(R10), DX
+	CMPL DX, $const_plainLen; JLT next
+	MOVWLZX const_bufOff(R10), AX
+	ADDQ const_bufAddr(R10), AX   // the frame
+	MOVQ (AX), R10
+	XORQ R8, R10
+	SHLQ $16, R10; JNE next         // destination
+	MOVL 12(AX), R10
+	SHLL $8, R10
+	CMPL R10, $0x45000800; JNE next // IPv4, 20 bytes of header
+	MOVWLZX 20(AX), R10
+	TESTL $0xff3f, R10; JNE next    // a fragment
+	MOVWLZX 16(AX), R10
+	ROLW $8, R10                  // total length
+	LEAL 14(R10), R11             // end
+	CMPL R11, DX; JHI next
+	MOVQ 26(AX), R14              // addresses
+	MOVQ 14(AX), R15
+	MOVL 22(AX), DX
+	ADDQ DX, R15                  // checksum
+	ADCQ R14, R15
+	ADCQ $0, R15
+	IMULQ 32(R12), R15            // as packet.allOnes16
+	CMPQ R15, 40(R12); JHI next
+	MOVQ R14, DX
+	SHRQ $32, DX                  // destination
+	CMPB DX, $224; JCC next
+	CMPL DX, R14; JEQ next          // its own source
+	CMPB R14, $127; JEQ next
+	LEAL -1(R14), DX
+	CMPB DX, $223; JCC next         // source 0, or 224 and above
+	MOVBLZX 23(AX), DX            // protocol
+	CMPL DX, $const_udp; JNE tcp
+	MOVWLZX 38(AX), R15
+	ROLW $8, R15                  // UDP's length
+	CMPL R15, $8; JLT next
+	ADDL $20, R15
+	CMPL R15, R10; JHI next
+	XORL R15, R15                 // no TCP flags
+	JMP  store
+tcp:
+	CMPL DX, $const_tcp; JNE next
+	MOVBLZX 46(AX), R15
+	ANDL $0xf0, R15
+	SHRL $2, R15                  // TCP's header length
+	CMPL R15, $20; JLT next
+	ADDL $20, R15
+	CMPL R15, R10; JHI next
+	MOVBLZX 47(AX), R15
+store:
+	MOVL 34(AX), R10              // ports
+	MOVQ R14, const_slotAddrs(DI)
+	MOVL R10, const_slotPorts(DI)
+	MOVW R11, const_slotEnd(DI)
+	MOVB DX, const_slotProto(DI)
+	MOVB R15, const_slotFlags(DI)
+	MOVB $4, const_slotPlain(DI)
+	MOVB $0, slot_verdict(DI)     // Pending
+	SHLQ $8, R10
+	ORQ  DX, R10
+	XORQ 8(R12), R10
+	MOVQ R14, AX
+	XORQ 0(R12), AX
+	MULQ R10
+	XORQ DX, AX
+	XORQ 16(R12), AX
+	MULQ 24(R12)
+	XORQ DX, AX
+	MOVQ AX, (R9)(BX*8)
+	BTSQ BX, R13
+next:
+	INCQ BX
+	ADDQ $slot__size, DI
+test:
+	CMPQ BX, CX; JLT loop
+	MOVQ R13, taken+48(FP)
+	RET

@@ -1,0 +1,182 @@
+package worker
+
+import (
+	"encoding/binary"
+	"math/bits"
+
+	"github.com/sluice-lb/sluice/flow"
+	"github.com/sluice-lb/sluice/modes"
+	"github.com/sluice-lb/sluice/packet"
+	"github.com/sluice-lb/sluice/service"
+)
+
+// plain takes what nearly all packets are from lookup to transmit: plain ones of a
+// known flow, whose next hop is resolved, untagged and takes their size, and who
+// have the TTL for it. It leaves all others pending to search, miss and rewrite,
+// which do the same and everything else (TestPlainAgrees), and returns how many
+// packets it forwarded.
+//
+// Its loops are long, and what happens now and then (a full counter, a backend's
+// first packet since the last publishing) is left, too: here a call that may
+// happen costs as much as one that does.
+func (w *Worker) plain(slots []slot) (done int) {
+	if done = w.plain4(slots); done < len(slots) {
+		done += w.plain6(slots)
+	}
+	return done
+}
+
+// Where the TTL and the TCP or UDP header of plain packets are.
+const (
+	ttl4 = packet.EthernetLen + 8
+	ttl6 = packet.EthernetLen + 7
+	at4  = packet.EthernetLen + packet.IPv4Len
+	at6  = packet.EthernetLen + packet.IPv6Len
+)
+
+// plain4 forwards the plain IPv4 packets up to a SYN of a known flow: what follows
+// may belong to the one that it opens anew.
+func (w *Worker) plain4(slots []slot) (done int) {
+	net, now, ports := w.snap.Net, w.table.Now(), len(w.out)
+	in, refs := w.in[:len(slots)], w.refs[:len(slots)]
+	for i := range slots {
+		s, ref := &slots[i], refs[i]
+		if s.packet.Plain != 4 {
+			continue
+		}
+		e, dir := w.table.Entry4(ref), ref.Dir()
+		if e == nil || e.Addrs[dir] != s.packet.Addrs {
+			continue
+		}
+		side := &e.Sides[dir]
+		if side.Ports != s.packet.Ports || e.Proto != s.packet.Proto {
+			continue
+		}
+		if s.packet.TCPFlags&packet.SYN != 0 {
+			break
+		}
+		hop, ok := net.Hops.Load(side.Hop)
+		b, bytes := in[i], uint32(s.packet.End)-packet.EthernetLen
+		h := b.Head()
+		if !ok || e.NetEpoch != net.Epoch || !hop.Untagged(ports) || h[ttl4] <= 1 || bytes > uint32(hop.MTU()) || side.Full() {
+			continue
+		}
+		l := &w.load[e.Backend]
+		if l.mark != counted {
+			continue
+		}
+		switch e.Mode {
+		case service.ModeDR:
+			(*packet.IPv4)(h[packet.EthernetLen:]).DecrementTTL()
+		case service.ModeTun:
+			if !w.plainTun(s, b, e.Backend, hop.MTU()) {
+				continue
+			}
+			h = b.Head()
+		default:
+			ipDelta, l4Delta := e.Deltas(dir)
+			(*packet.IPv4)(h[packet.EthernetLen:]).Forward(bits.RotateLeft64(e.Addrs[dir^1], 32), ipDelta)
+			if out := bits.RotateLeft32(e.Sides[dir^1].Ports, 16); s.packet.Proto == packet.ProtoTCP {
+				(*packet.TCP)(h[at4:]).Rewrite(out, l4Delta)
+			} else {
+				(*packet.UDP)(h[at4:]).Rewrite(out, l4Delta)
+			}
+		}
+		b.Trim(int(s.packet.End))
+		s.leave(h, hop)
+		e.LastSeen = now
+		side.Count(bytes)
+		l.count(dir, bytes)
+		done++
+		if moves(&e.Common, s.packet.TCPFlags) {
+			w.track(&e.Common, ref.Index(), dir, s.packet.TCPFlags)
+		}
+	}
+	return done
+}
+
+// plain6 is plain4 for IPv6.
+func (w *Worker) plain6(slots []slot) (done int) {
+	net, now, ports := w.snap.Net, w.table.Now(), len(w.out)
+	in, refs := w.in[:len(slots)], w.refs[:len(slots)]
+	for i := range slots {
+		s, ref := &slots[i], refs[i]
+		if s.packet.Plain != 6 {
+			continue
+		}
+		e, dir, b := w.table.Entry6(ref), ref.Dir(), in[i]
+		h := b.Head()
+		ip := (*packet.IPv6)(h[packet.EthernetLen:])
+		if e == nil || !ip.HasAddrs(&e.Addrs[dir]) {
+			continue
+		}
+		side := &e.Sides[dir]
+		if side.Ports != s.packet.Ports || e.Proto != s.packet.Proto {
+			continue
+		}
+		if s.packet.TCPFlags&packet.SYN != 0 {
+			break
+		}
+		hop, ok := net.Hops.Load(side.Hop)
+		bytes := uint32(s.packet.End) - packet.EthernetLen
+		if !ok || e.NetEpoch != net.Epoch || !hop.Untagged(ports) || h[ttl6] <= 1 || bytes > uint32(hop.MTU()) || side.Full() {
+			continue
+		}
+		l := &w.load[e.Backend]
+		if l.mark != counted {
+			continue
+		}
+		switch e.Mode {
+		case service.ModeDR:
+			ip.DecrementHopLimit()
+		case service.ModeTun:
+			if !w.plainTun(s, b, e.Backend, hop.MTU()) {
+				continue
+			}
+			h = b.Head()
+		default:
+			_, l4Delta := e.Deltas(dir)
+			ip.ForwardReversed(&e.Addrs[dir^1])
+			l4 := b.Bytes()[at6:]
+			if out := bits.RotateLeft32(e.Sides[dir^1].Ports, 16); s.packet.Proto == packet.ProtoTCP {
+				(*packet.TCP)(l4).Rewrite(out, l4Delta)
+			} else {
+				(*packet.UDP)(l4).Rewrite(out, l4Delta)
+			}
+		}
+		b.Trim(int(s.packet.End))
+		s.leave(h, hop)
+		e.LastSeen = now
+		side.Count(bytes)
+		l.count(dir, bytes)
+		done++
+		if moves(&e.Common, s.packet.TCPFlags) {
+			w.track(&e.Common, ref.Index(), dir, s.packet.TCPFlags)
+		}
+	}
+	return done
+}
+
+// plainTun encapsulates a packet, unless it would not fit then. s.packet.End is
+// where the outer packet ends afterwards.
+func (w *Worker) plainTun(s *slot, b *packet.Buf, backend service.BackendID, mtu uint16) bool {
+	if s.packet.Plain == 4 {
+		s.packet.Complete4()
+	}
+	o := &w.snap.Backends.At(uint32(backend)).Outer
+	return int(s.packet.End)-packet.EthernetLen+o.Size() <= int(mtu) && modes.Tun(b, &s.packet, o, uint16(w.rand()))
+}
+
+// leave writes the Ethernet addresses and sets where the packet leaves.
+func (s *slot) leave(h *[packet.PlainLen]byte, hop service.Hop) {
+	binary.LittleEndian.PutUint64(h[0:], hop.DstSrc)
+	binary.LittleEndian.PutUint32(h[8:], hop.Src())
+	s.port, s.verdict = hop.Port(), packet.Forwarded
+}
+
+// moves says whether a packet with these flags may change the flow's state: in
+// ESTABLISHED, ACK alone does not.
+func moves(c *flow.Common, flags uint8) bool {
+	const which = packet.SYN | packet.FIN | packet.RST | packet.ACK
+	return c.Proto == packet.ProtoTCP && (c.State != flow.StateEstablished || flags&which != packet.ACK)
+}

@@ -5,7 +5,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo demo-stop test test-vm test-image bench bench-instructions docs lint fuzz clean
+.PHONY: help setup build demo demo-stop test test-vm test-image soak bench bench-instructions docs lint fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,11 @@ test-image: ## replay the Dockerfile in a plain Debian tree and forward traffic 
 	@scripts/setup.sh --root "make test-image"
 	@scripts/build.sh
 	@scripts/image.sh
+
+soak: ## everything at once for MINUTES (default 3; WORKERS=2, SEED=n), then nothing may be lost
+	@scripts/setup.sh --root "make soak"
+	@scripts/build.sh
+	@MINUTES=$(MINUTES) WORKERS=$(WORKERS) SEED=$(SEED) scripts/soak.sh
 
 bench: ## the worker beside dpdk-testpmd: build/bench.json, docs/performance.md (QUICK=1: under 4 minutes)
 	@scripts/setup.sh --root "make bench" dpdk-dev

@@ -45,15 +45,6 @@ show_tables() {
 	echo
 }
 
-check_residue() { # fingerprint before
-	local diff
-	lab_daemon_stop || failed "end of sluiced"
-	diff=$(diff <(printf '%s\n' "$1") <(lab_fingerprint)) || {
-		printf '%s\n' "$diff"
-		failed "sluiced left something behind: lines with > above"
-	}
-}
-
 print_next() {
 	cat <<-END
 		The demo goes on running as lab $LAB_ID. What to type next:
@@ -117,7 +108,7 @@ main() {
 		print_next
 	else
 		say "stopping sluiced, looking for what it left behind"
-		check_residue "$fingerprint"
+		lab_daemon_leave "$fingerprint" || failed "end of sluiced"
 		((FAILED)) || say "all $((2 * ${#DEMO_CASES[@]})) cases passed, nothing left behind"
 	fi
 	exit $FAILED

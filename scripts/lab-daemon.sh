@@ -35,6 +35,19 @@ lab_daemon_stop() {
 	}
 }
 
+# lab_daemon_leave ends the daemon and fails, saying why, if it leaves anything
+# behind that was not in a fingerprint of before its start.
+lab_daemon_leave() { # fingerprint
+	local diff status=0
+	lab_daemon_stop || status=1
+	diff=$(diff <(printf '%s\n' "$1") <(lab_fingerprint)) || {
+		printf '%s\n' "$diff"
+		warn "sluiced left something behind: lines with > above"
+		status=1
+	}
+	return $status
+}
+
 # lab_fingerprint prints everything that a daemon may change in the gateway or
 # leave on the host. The same before its start and after its end: no residue.
 lab_fingerprint() {

@@ -62,6 +62,9 @@ func TestSeries(t *testing.T) {
 	} {
 		assert.Contains(t, text, line+"\n")
 	}
+	for _, name := range []string{"go_goroutines", "go_gc_heap_live_bytes", "go_gc_cycles_total_gc_cycles_total", "process_open_fds"} {
+		assert.Contains(t, text, "\n"+name+" ")
+	}
 	problems, err := promlint.New(strings.NewReader(text)).Lint()
 	require.NoError(t, err)
 	for _, p := range problems {

@@ -35,6 +35,12 @@ type Result struct {
 	SpinP99 float64 `json:"spin_p99_99_us,omitempty"`
 	SpinP9  float64 `json:"spin_p99_9999_us,omitempty"`
 	SpinMax float64 `json:"spin_max_us,omitempty"`
+	// What is behind them: how many there are, and how often the kernel took the
+	// thread off its core.
+	Polls        uint64 `json:"polls,omitempty"`
+	Switches     int64  `json:"switches,omitempty"`
+	SpinSwitches int64  `json:"spin_switches,omitempty"`
+
 	Kept    float64 `json:"throughput_kept,omitempty"` // share of the throughput without churn
 	Changes int     `json:"changes,omitempty"`
 	Listed  int     `json:"flows_listed,omitempty"`

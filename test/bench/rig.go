@@ -21,6 +21,7 @@ type rig struct {
 	worker  *worker.Worker
 	kernel  *packet.KernelRings
 	spare   []*packet.Buf // out of the pool, in the order they were transmitted
+	room    []*packet.Buf // what spare lies in: making one a chunk would keep the collector busy
 	burst   packet.Burst
 	polled  func(time.Duration) // if not nil, is told when each poll ended, since the chunk began
 }
@@ -30,7 +31,8 @@ func (m *machine) newRig(s load.Setup, flows int, timeouts flow.Timeouts) (*rig,
 	if err != nil {
 		return nil, err
 	}
-	r := &rig{machine: m, gateway: gateway, frames: gateway.Frames(), kernel: packet.NewKernelRings(1, 1024)}
+	r := &rig{machine: m, gateway: gateway, frames: gateway.Frames(), kernel: packet.NewKernelRings(1, 1024),
+		room: make([]*packet.Buf, 0, ringSize)}
 	config := flow.Config{Flows: flows, Timeouts: timeouts}
 	if s.IPv6 {
 		config.Flows, config.Flows6 = 1, flows
@@ -116,7 +118,7 @@ func (r *rig) run(n int) time.Duration {
 // returns how many were transmitted.
 func (r *rig) collect() int {
 	kept := len(r.spare)
-	r.spare = append(make([]*packet.Buf, 0, ringSize), r.spare...)
+	r.spare = append(r.room[:0], r.spare...)
 	for n := r.port.Collect(&r.burst); n > 0; n = r.port.Collect(&r.burst) {
 		r.spare = append(r.spare, r.burst[:n]...)
 	}

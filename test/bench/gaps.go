@@ -63,7 +63,7 @@ func (b *bench) gaps() error {
 	}
 	g.churn = startChurn(r)
 	for start := time.Now(); err == nil && g.churned.total() < gapPolls && time.Since(start) < longest; {
-		err = b.machine.onCore(g.turns)
+		err = b.machine.onCore(g.inTurn)
 	}
 	if err = errors.Join(err, g.churn.end(), unix.Munmap(frames)); err != nil {
 		return fmt.Errorf("gaps: %w", err)
@@ -98,8 +98,8 @@ func (g *gapRun) open() (frames []byte, err error) {
 	})
 }
 
-// turns has each loop run for a while.
-func (g *gapRun) turns() error {
+// inTurn has each loop run for a while.
+func (g *gapRun) inTurn() error {
 	g.spun.usage(func() {
 		g.spun.max = max(g.spun.max, spin.Run(spinFor, g.turn, &g.spun.counts))
 	})

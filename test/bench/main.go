@@ -17,6 +17,7 @@ import (
 
 // bench is one run.
 type bench struct {
+	options options
 	machine *machine
 	testpmd *testpmd
 	rounds  int
@@ -28,7 +29,7 @@ type bench struct {
 
 type options struct {
 	quick, hugepages         bool
-	core, mainCore           int
+	core, second, mainCore   int
 	only, json, docs, commit string
 }
 
@@ -37,12 +38,18 @@ func main() {
 	flag.BoolVar(&o.quick, "quick", false, "the cases that later changes are compared by, in a few minutes")
 	flag.BoolVar(&o.hugepages, "hugepages", true, "DPDK's memory on hugepages, which must be there")
 	flag.IntVar(&o.core, "core", 1, "CPU of the worker and of testpmd's forwarding")
+	flag.IntVar(&o.second, "second-core", -1, "CPU of the second worker in cases of two; -1: 2, or that of everything else when there is no 2")
 	flag.IntVar(&o.mainCore, "main-core", 0, "CPU of everything else")
 	flag.StringVar(&o.only, "only", "", "run the cases that match this regular expression alone")
 	flag.StringVar(&o.json, "json", "build/bench.json", "where results go")
 	flag.StringVar(&o.docs, "docs", "", "folder for performance.md and performance.svg; empty: none")
 	flag.StringVar(&o.commit, "commit", "unknown", "what is measured")
 	flag.Parse()
+	if o.second < 0 {
+		if o.second = 2; runtime.NumCPU() < 3 {
+			o.second = o.mainCore
+		}
+	}
 	if err := run(o); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
@@ -54,16 +61,18 @@ func run(o options) (err error) {
 	if err != nil {
 		return err
 	}
-	b := &bench{rounds: 7, round: 200 * time.Millisecond, quick: o.quick, only: only}
+	b := &bench{options: o, rounds: 7, round: 200 * time.Millisecond, quick: o.quick, only: only}
 	if o.quick {
 		b.rounds, b.round = 5, 100*time.Millisecond
 	}
 	// First, while this process may still use all cores.
-	if b.testpmd, err = startTestpmd(o.mainCore, o.core, o.hugepages); err != nil {
+	b.testpmd, err = startTestpmd(testpmdConfig{name: "sluice-testpmd", mainCore: o.mainCore, core: o.core, hugepages: o.hugepages,
+		devices: []string{"net_ring0", "net_null0"}})
+	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, b.testpmd.close()) }()
-	if b.machine, err = openMachine(o.mainCore, o.core, o.hugepages); err != nil {
+	if b.machine, err = openMachine(o); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, b.machine.close()) }()
@@ -91,7 +100,10 @@ func (b *bench) all() error {
 	for _, c := range hitCases(b.quick) {
 		steps = append(steps, step{c.name, func() error { return b.hits(c) }})
 	}
-	steps = append(steps,
+	for _, c := range pcapCases(b.quick) {
+		steps = append(steps, step{c.name, func() error { return b.pcap(c) }})
+	}
+	steps = append(steps, step{"handover", b.handover},
 		step{"new/udp", b.newUDP}, step{"new/tcp", b.newTCP}, step{"flood/no-flow", b.flood},
 		step{"memory", b.memory}, step{"fill", b.fill}, step{"gap/churn", b.gaps})
 	for _, s := range steps {

@@ -20,6 +20,11 @@ type Result struct {
 	Ratio   float64 `json:"ratio,omitempty"`      // NS / Macswap
 	Target  float64 `json:"target,omitempty"`     // in the unit of the case's main figure
 
+	// Two workers.
+	Direct   float64 `json:"direct_ns,omitempty"`   // of a packet that arrives at its owner
+	Handover float64 `json:"handover_ns,omitempty"` // NS less that
+	Lost     float64 `json:"lost_share,omitempty"`  // to full hand-over rings
+
 	// Packets that open flows.
 	PerS      float64 `json:"per_s,omitempty"`
 	FlowsHeld int     `json:"flows_held,omitempty"`    // in the table while measured

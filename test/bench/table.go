@@ -27,6 +27,12 @@ func (r Result) line() string {
 		out += fmt.Sprintf(" %6.1f bytes a flow", r.Bytes)
 	case r.NS > 0:
 		out += fmt.Sprintf(" %6.1f ns  %6.1f Mpps", r.NS, r.MPPS)
+		if r.Handover > 0 {
+			out += fmt.Sprintf("  hand-over %.1f ns of it, %.1f without", r.Handover, r.Direct)
+		}
+		if r.Lost > 0 {
+			out += fmt.Sprintf("  %.2f%% lost", 100*r.Lost)
+		}
 		if r.Macswap > 0 {
 			out += fmt.Sprintf("  (%.1f-%.1f)  macswap %5.1f ns  ratio %5.2f", r.Low, r.High, r.Macswap, r.Ratio)
 		}

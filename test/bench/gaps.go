@@ -48,10 +48,6 @@ type watch struct {
 // same without, and beside an empty loop in C on the same core. They take turns,
 // because a shared machine's noise comes in phases.
 func (b *bench) gaps() error {
-	longest := 3 * time.Minute
-	if b.quick {
-		longest = 45 * time.Second
-	}
 	r, err := b.machine.newRig(load.Setup{Mode: service.ModeFullNAT}, gapFlows, flow.Timeouts{})
 	if err != nil {
 		return err
@@ -62,7 +58,7 @@ func (b *bench) gaps() error {
 		return fmt.Errorf("gaps: %w", err)
 	}
 	g.churn = startChurn(r)
-	for start := time.Now(); err == nil && g.churned.total() < gapPolls && time.Since(start) < longest; {
+	for start := time.Now(); err == nil && g.churned.total() < gapPolls && time.Since(start) < b.gapsLast(); {
 		err = b.machine.onCore(g.inTurn)
 	}
 	if err = errors.Join(err, g.churn.end(), unix.Munmap(frames)); err != nil {
@@ -70,6 +66,14 @@ func (b *bench) gaps() error {
 	}
 	g.report(b)
 	return r.close()
+}
+
+// gapsLast is how long gaps are counted at most.
+func (b *bench) gapsLast() time.Duration {
+	if b.quick {
+		return 45 * time.Second
+	}
+	return 3 * time.Minute
 }
 
 // open opens the flows and writes the frames: in memory outside of Go's heap, whose

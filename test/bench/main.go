@@ -90,34 +90,6 @@ func run(o options) (err error) {
 	return writePage(o.docs, b.results)
 }
 
-// all runs what is asked for.
-func (b *bench) all() error {
-	type step struct {
-		name string
-		run  func() error
-	}
-	steps := []step{{"macswap/net_null", b.null}}
-	for _, c := range hitCases(b.quick) {
-		steps = append(steps, step{c.name, func() error { return b.hits(c) }})
-	}
-	for _, c := range pcapCases(b.quick) {
-		steps = append(steps, step{c.name, func() error { return b.pcap(c) }})
-	}
-	steps = append(steps, step{"handover", b.handover},
-		step{"new/udp", b.newUDP}, step{"new/tcp", b.newTCP}, step{"flood/no-flow", b.flood},
-		step{"memory", b.memory}, step{"fill", b.fill}, step{"gap/churn", b.gaps})
-	for _, s := range steps {
-		if !b.only.MatchString(s.name) {
-			continue
-		}
-		if err := s.run(); err != nil {
-			return err
-		}
-		runtime.GC() // what the case leaves is not the next one's to collect
-	}
-	return nil
-}
-
 // null is testpmd without a ring to wait for.
 func (b *bench) null() error {
 	b.testpmd.port = nullPort
@@ -144,6 +116,7 @@ func (b *bench) describe(o options) *Machine {
 	m := &Machine{CPU: "unknown", Cores: runtime.NumCPU(), DPDK: dpdk.Version(), Go: runtime.Version(), Commit: o.commit,
 		Hugepages: b.machine.eal.HasHugepages(), Quick: o.quick, Rounds: b.rounds, RoundMS: b.round.Milliseconds(),
 		Date: time.Now().UTC().Format(time.DateOnly)}
+	m.Core, m.SecondCore, m.MainCore = o.core, o.second, o.mainCore
 	var uts unix.Utsname
 	if unix.Uname(&uts) == nil {
 		m.Kernel = unix.ByteSliceToString(uts.Release[:])

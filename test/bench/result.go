@@ -55,18 +55,21 @@ type Result struct {
 
 // Machine is the first line: where and what.
 type Machine struct {
-	CPU       string `json:"cpu"`
-	Cores     int    `json:"cores"`
-	Kernel    string `json:"kernel"`
-	DPDK      string `json:"dpdk"`
-	Go        string `json:"go"`
-	Commit    string `json:"commit"`
-	Hugepages bool   `json:"hugepages"`
-	Quick     bool   `json:"quick"`
-	Rounds    int    `json:"rounds"`
-	RoundMS   int64  `json:"round_ms"`
-	Date      string `json:"date"`
-	Load      string `json:"load"` // averages of 1, 5 and 15 minutes at the start: others at work
+	CPU        string `json:"cpu"`
+	Cores      int    `json:"cores"`
+	Core       int    `json:"worker_core"`
+	SecondCore int    `json:"second_core"`
+	MainCore   int    `json:"main_core"`
+	Kernel     string `json:"kernel"`
+	DPDK       string `json:"dpdk"`
+	Go         string `json:"go"`
+	Commit     string `json:"commit"`
+	Hugepages  bool   `json:"hugepages"`
+	Quick      bool   `json:"quick"`
+	Rounds     int    `json:"rounds"`
+	RoundMS    int64  `json:"round_ms"`
+	Date       string `json:"date"`
+	Load       string `json:"load"` // averages of 1, 5 and 15 minutes at the start: others at work
 }
 
 // writeResults writes one JSON object a line.

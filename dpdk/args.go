@@ -13,6 +13,7 @@ type EALConfig struct {
 	Prefix      string   // names this process among others: /run/dpdk/<prefix>
 	MainCore    int      // CPU of EAL's main thread, which only sleeps
 	WorkerCores []int    // CPU of worker i; a CPU may appear more than once
+	Others      []int    // CPUs of all other threads; none: see Init
 	Hugepages   bool     // false: ordinary pages, slower, for demo and tests
 	MemoryMB    int      // MiB for DPDK; 0: 64 without hugepages, on demand with them
 	Devices     []string // device strings of the ports to come: DPDK takes the PCI devices among them, no others
@@ -99,7 +100,7 @@ func (c EALConfig) check() error {
 		return failure("worker cores", n, because("this DPDK takes 1 to %d workers", maxLcores-1),
 			"list the CPU of each worker")
 	}
-	for _, core := range append([]int{c.MainCore}, c.WorkerCores...) {
+	for _, core := range slices.Concat([]int{c.MainCore}, c.WorkerCores, c.Others) {
 		if err := checkCore(core); err != nil {
 			return err
 		}

@@ -39,8 +39,8 @@ var process struct {
 func Version() string { return C.GoString(C.sluice_version()) }
 
 // Init starts the EAL: one thread per worker, pinned, waiting for Run. All
-// other threads of the process are moved to the housekeeping CPUs: those that
-// it could use before, less the workers' cores unless none is left. GOMAXPROCS
+// other threads of the process are moved to the housekeeping CPUs: c.Others, or
+// those that it could use before, less the workers' cores unless none is left. GOMAXPROCS
 // is raised so that spinning workers do not starve the rest.
 //
 // A configuration that Init refuses by itself can be corrected and tried again;
@@ -81,7 +81,7 @@ func (e *EAL) start(c EALConfig) error {
 	if err != nil {
 		return err
 	}
-	cpus := housekeeping(e.before, c.WorkerCores)
+	cpus := housekeeping(e.before, c.WorkerCores, c.Others)
 	// Go would otherwise follow the affinity that moveOthers sets and leave
 	// the workers and the control plane one processor together.
 	runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0), len(c.WorkerCores)+cpus.Count()))

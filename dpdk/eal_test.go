@@ -42,7 +42,7 @@ func TestOtherThreadsKeepOffTheWorkers(t *testing.T) {
 	}
 	require.Len(t, lcores, 3)
 	blockThreads(t, 30)
-	want := housekeeping(testEAL.before, startedAs.WorkerCores)
+	want := housekeeping(testEAL.before, startedAs.WorkerCores, startedAs.Others)
 	var tasks []os.DirEntry
 	require.Eventually(t, func() bool {
 		var err error

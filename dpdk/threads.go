@@ -80,9 +80,16 @@ func moveThread(tid int, cpus unix.CPUSet) (bool, error) {
 	return err == nil, err
 }
 
-// housekeeping is what the process may use less the workers' cores; all of it
-// when nothing would be left.
-func housekeeping(before unix.CPUSet, workers []int) unix.CPUSet {
+// housekeeping is what the configuration says, or what the process may use less
+// the workers' cores; all of it when nothing would be left.
+func housekeeping(before unix.CPUSet, workers, others []int) unix.CPUSet {
+	var told unix.CPUSet
+	for _, core := range others {
+		told.Set(core)
+	}
+	if len(others) > 0 {
+		return told
+	}
 	cpus := before
 	for _, core := range workers {
 		cpus.Clear(core)

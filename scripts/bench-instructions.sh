@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Instructions per packet of the worker's poll, counted by callgrind over 1,024
-# flows that are there. Counts hardly depend on the machine or its load, so they
+# Instructions per packet of the worker's poll, counted by callgrind: packets of
+# 1,024 flows that are there, and packets that each open one (new).
+# Counts hardly depend on the machine or its load and repeat to 0.1%, so they
 # are what changes are held to. CASE=mode/family: functions of that case, too.
 # shellcheck source=scripts/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -23,7 +24,7 @@ if [[ -n ${CASE:-} ]]; then
 	callgrind_annotate "$OUT" | sed -n '/file:function/,$p' | head -60
 fi
 : >"$LINES"
-for case in {dr,nat,fullnat,tun}/{ipv4,ipv6} {nat,fullnat}/{ipv4,ipv6}/reply; do
+for case in {dr,nat,fullnat,tun}/{ipv4,ipv6} {nat,fullnat}/{ipv4,ipv6}/reply {dr,fullnat}/{ipv4,ipv6}/new; do
 	total=$(count "$case")
 	awk -v c="$case" -v t="$total" -v n=$((BURSTS * 64)) 'BEGIN {
 		printf "{\"case\":\"instructions/%s\",\"instructions\":%.1f}\n", c, t / n }' | tee -a "$LINES" |

@@ -6,17 +6,20 @@
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 cd "$ROOT"
 
-WANTED=512 # pages of 2 MB: testpmd's and our buffers, tables up to a million flows
+# Pages of 2 MB: testpmd's and our buffers, a file of half a million frames in the
+# memory of both, tables up to a million flows; in full one of ten million, too.
+WANTED=512
+[[ -n ${QUICK:-}${ONLY:-} ]] || WANTED=1408
 SYSCTL=/proc/sys/vm/nr_hugepages
 before=$(cat $SYSCTL)
 restore() {
 	echo "$before" >$SYSCTL
-	rm -rf /run/dpdk/sluice-testpmd # which testpmd leaves behind
+	rm -rf /run/dpdk/sluice-testpmd /run/dpdk/sluice-testpmd-pcap # which testpmd leaves behind
 }
 get_hugepages() {
 	[[ ${HUGEPAGES:-1} != 0 ]] || return 1
 	((before >= WANTED)) || echo $WANTED >$SYSCTL || return 1
-	(($(awk '/^HugePages_Free/ { print $2 }' /proc/meminfo) >= WANTED / 2))
+	(($(awk '/^HugePages_Free/ { print $2 }' /proc/meminfo) >= 384)) # what DPDK takes
 }
 
 say "building the benchmark"

@@ -9,7 +9,8 @@ import (
 	"github.com/sluice-lb/sluice/service"
 )
 
-// Config is what a worker works with. All of it is required but Peers and VLANs.
+// Config is what a worker works with. All of it is required but Peers, VLANs
+// and Seed.
 type Config struct {
 	ID       int            // 0..N-1; also the queue it uses on every port
 	Ports    []packet.Port  // by port index
@@ -23,6 +24,7 @@ type Config struct {
 	Services int    // bound of service.ID
 	Limits   Limits
 	Idle     Idle
+	Seed     uint64 // of what is drawn for local ports and multipath; 0: of the clock
 }
 
 // Limits bound what strangers can make a worker do, in packets a second.
@@ -94,12 +96,15 @@ func New(cfg Config) *Worker {
 		load:    make([]load, cfg.Backends),
 		dirty:   make([]service.BackendID, 0, cfg.Backends),
 		round:   publishing{left: make([]service.BackendID, 0, cfg.Backends)},
-		random:  uint64(time.Now().UnixNano()) | 1,
+		random:  cfg.Seed,
 		started: time.Now(),
 		idle:    idler{mode: cfg.Idle},
 	}
 	k := cfg.Table.HashKeys()
 	w.numbers = [6]uint64{k[0], k[1], k[2], k[3], packet.Inverse65535, packet.Most65535}
+	if w.random == 0 { // where xorshift would stay
+		w.random = uint64(time.Now().UnixNano()) | 1
+	}
 	for i, port := range cfg.Ports {
 		gate := packet.Gate{MAC: port.Info().MAC.Raw()}
 		if i < len(cfg.VLANs) {

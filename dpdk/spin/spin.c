@@ -17,12 +17,16 @@ static unsigned bucket(uint64_t v)
 	return (shift + 1) * 16 + ((v >> shift) & 15);
 }
 
-void sluice_spin(uint64_t ns, uint64_t *counts, uint64_t *max)
+void sluice_spin(uint64_t ns, uint64_t turn, uint64_t *counts, uint64_t *max)
 {
 	uint64_t last = now(), end = last + ns;
 	*max = 0;
 	while (last < end) {
-		uint64_t t = now(), gap = t - last;
+		uint64_t t, gap;
+		do {
+			t = now();
+			gap = t - last;
+		} while (gap < turn);
 		counts[bucket(gap)]++;
 		if (gap > *max)
 			*max = gap;

@@ -72,6 +72,15 @@ func TestCasesOfTheIssue(t *testing.T) {
 	for _, name := range []string{"dr/ipv4/uniform/10M", "tun/ipv6/zipf/100k", "nat/ipv4/zipf/1/reply", "fullnat/ipv4/uniform/1M/10000x10"} {
 		assert.Contains(t, full, name)
 	}
+	assert.Len(t, pcapCases(true), 2)
+	pcap := map[string]int{}
+	for _, c := range pcapCases(false) {
+		pcap[c.name] = c.flows
+	}
+	for _, c := range pcapCases(true) {
+		assert.Contains(t, pcap, c.name)
+	}
+	assert.Equal(t, 500_000, pcap["pcap/fullnat/ipv4/500k"])
 	assert.Equal(t, 32.0, quick["fullnat/ipv4/uniform/1M"].target)
 	assert.InDelta(t, 44.8, quick["fullnat/ipv6/uniform/1M"].target, 1e-9)
 }
@@ -83,15 +92,20 @@ func TestPageTellsAll(t *testing.T) {
 		{Case: "dr/ipv4/uniform/1k", NS: 20, MPPS: 50, Macswap: 5, Ratio: 4, Target: 14},
 		{Case: "new/udp", PerS: 6e6, Target: 5e6, Timeout: "1s"},
 		{Case: "gap/churn", P9999: 3, P999999: 4, Max: 5, SpinMax: 1, Kept: 0.97},
+		{Case: "pcap/fullnat/ipv4/1k", NS: 31, Macswap: 17, Ratio: 1.8},
+		{Case: "handover/one-core/1k", NS: 50, MPPS: 20, Handover: 30, Direct: 20},
+		{Case: "workers/2/handover/1k", NS: 25, MPPS: 40, Lost: 0.013},
 		{Case: "memory/ipv4", Bytes: 140, Target: 152},
 	}
 	dir := t.TempDir()
 	require.NoError(t, writePage(dir, results))
 	page, err := os.ReadFile(filepath.Join(dir, "performance.md"))
 	require.NoError(t, err)
-	for _, want := range []string{"a CPU", "commit abc", `dr/ipv4/uniform/1k \| 20.0 .*missed`, `new/udp \| 6.00 .*met`, `gap/churn \| 3.0 .*97%`, `memory/ipv4 \| 140.0 .*met`} {
+	for _, want := range []string{"a CPU", "commit abc", `dr/ipv4/uniform/1k \| 20.0 .*missed`, `new/udp \| 6.00 .*met`, `gap/churn \| 3.0 .*97%`, `memory/ipv4 \| 140.0 .*met`,
+		`pcap/fullnat/ipv4/1k \| 31.0 .*1.8`, `handover/one-core/1k \| 50.0 \| 20.0 \| 30.0 \| 20.0 \|`, `workers/2/handover/1k \| 25.0 \| 40.0 .*1.30%`} {
 		assert.Regexp(t, regexp.MustCompile(want), string(page))
 	}
+	assert.Len(t, regexp.MustCompile(`handover/1k`).FindAllString(string(page), -1), 1, "in one table")
 	chart, err := os.ReadFile(filepath.Join(dir, "performance.svg"))
 	require.NoError(t, err)
 	assert.Contains(t, string(chart), "dr/ipv4/uniform/1k")

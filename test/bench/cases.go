@@ -7,7 +7,7 @@ import (
 	"github.com/sluice-lb/sluice/test/bench/load"
 )
 
-var flowNames = map[int]string{1: "1", 1e3: "1k", 1e5: "100k", 1e6: "1M", 1e7: "10M"}
+var flowNames = map[int]string{1: "1", 1e3: "1k", 1e5: "100k", 5e5: "500k", 1e6: "1M", 1e7: "10M"}
 
 // targets of one worker on net_ring in ns a packet (issue 4), for IPv4; for
 // IPv6 1.4 times as much.

@@ -5,9 +5,13 @@
 //	rig.go       one worker and what drives it, a chunk of frames at a time
 //	hits.go      packets of flows that are there
 //	fresh.go     packets that open flows, flood, fill
-//	gaps.go      time between two polls while the control plane works
+//	pcap.go      the same on net_pcap
+//	handover.go  two workers: packets at the wrong one
+//	workers.go   two workers on two cores
+//	gaps.go      time between two polls while the control plane works: churn.go
+//	gapcounts.go their histogram
 //	testpmd.go   the measure that all is set against
-//	cases.go     what is run: quick and full
+//	cases.go     what is run: quick and full; steps.go: in what order
 //	result.go    build/bench.json; table.go, chart.go, page.go: for people
 //
 // Runs on: the worker's EAL lcore for all that is timed, which is Poll and

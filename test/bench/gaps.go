@@ -1,203 +1,163 @@
 package main
 
 import (
-	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"sync"
 	"time"
 
-	"github.com/sluice-lb/sluice/ctl/api"
+	"golang.org/x/sys/unix"
+
 	"github.com/sluice-lb/sluice/dpdk/spin"
 	"github.com/sluice-lb/sluice/flow"
-	"github.com/sluice-lb/sluice/packet"
 	"github.com/sluice-lb/sluice/service"
 	"github.com/sluice-lb/sluice/test/bench/load"
-	"github.com/sluice-lb/sluice/worker"
 )
-
-// gapCounts is a histogram of the time from one poll's end to the next one's.
-type gapCounts struct {
-	counts [spin.Buckets]uint64
-	max    time.Duration
-	last   time.Duration // end of the poll before, since the chunk began
-}
-
-func (g *gapCounts) begin() { g.last = 0 }
-
-func (g *gapCounts) poll(now time.Duration) {
-	gap := now - g.last
-	g.last = now
-	g.counts[spin.Bucket(uint64(gap))]++
-	g.max = max(g.max, gap)
-}
-
-// longest is in microseconds, as all that follows.
-func (g *gapCounts) longest() float64 { return micro(g.max) }
-
-// quantile is the upper bound of the class that a share of all gaps is within.
-func (g *gapCounts) quantile(share float64) float64 {
-	var total, below uint64
-	for _, n := range g.counts {
-		total += n
-	}
-	for bucket, n := range g.counts {
-		if below += n; float64(below) >= share*float64(total) {
-			return min(float64(spin.Bound(bucket))/1e3, g.longest())
-		}
-	}
-	return g.longest()
-}
-
-func micro(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
 
 const (
-	gapFlows     = 1e6
-	changeEvery  = 10 * time.Millisecond
-	metricsEvery = time.Second
+	gapFlows  = 1e6
+	gapFrames = 1 << 18 // written once and sent again and again
+	gapChunk  = 2 << 10 // what is loaded at a time: soon done, and most of the time is the worker's
+	gapPolls  = 10e6    // of which p99.9999 leaves ten
+	spinFor   = 150 * time.Millisecond
+	quietFor  = 150 * time.Millisecond
+	churnFor  = 1200 * time.Millisecond
+	settleFor = 30 * time.Millisecond // what churn left, such as a collection, ends
 )
 
+// gapRun is what the three loops have shown: a busy control plane, an idle one,
+// and in place of the worker an empty loop in C on the same thread.
+type gapRun struct {
+	rig            *rig
+	write          func([]byte)
+	churned, quiet watch
+	spun           watch
+	turn           time.Duration // of the C loop: as long as a poll
+	churn          *churn
+}
+
+// watch is one loop's side.
+type watch struct {
+	gapCounts
+	took     time.Duration
+	packets  int
+	switches int64 // times that the kernel took the thread off its core
+	faults   int64 // page faults of the thread
+}
+
 // gaps measures throughput and gaps while the control plane is busy, beside the
-// same without, and beside an empty loop in C on the same core.
+// same without, and beside an empty loop in C on the same core. They take turns,
+// because a shared machine's noise comes in phases.
 func (b *bench) gaps() error {
-	long := 20 * time.Second
-	if b.quick {
-		long = 8 * time.Second
-	}
 	r, err := b.machine.newRig(load.Setup{Mode: service.ModeFullNAT}, gapFlows, flow.Timeouts{})
 	if err != nil {
 		return err
 	}
-	spun := new(gapCounts)
-	quiet, churned := new(gapCounts), new(gapCounts)
-	write := r.request(load.Uniform(gapFlows), 0)
-	err = b.machine.onCore(func() error {
-		spun.max = spin.Run(long/2, &spun.counts)
-		return r.fill(gapFlows)
-	})
+	g := &gapRun{rig: r}
+	frames, err := g.open()
 	if err != nil {
 		return fmt.Errorf("gaps: %w", err)
 	}
-	before, err := b.watched(r, write, quiet, long/4)
-	if err != nil {
-		return err
+	g.churn = startChurn(r)
+	for start := time.Now(); err == nil && g.churned.total() < gapPolls && time.Since(start) < b.gapsLast(); {
+		err = b.machine.onCore(g.inTurn)
 	}
-	c := startChurn(r)
-	during, err := b.watched(r, write, churned, long)
-	if err = errors.Join(err, c.end()); err != nil {
-		return err
+	if err = errors.Join(err, g.churn.end(), unix.Munmap(frames)); err != nil {
+		return fmt.Errorf("gaps: %w", err)
 	}
-	after, err := b.watched(r, write, quiet, long/4)
-	if err != nil {
-		return err
-	}
-	base := Result{SpinP99: spun.quantile(0.9999), SpinP9: spun.quantile(0.999999), SpinMax: spun.longest()}
-	b.report(base.withGaps("gap/quiet", quiet))
-	loaded := base.withGaps("gap/churn", churned)
-	loaded.NS, loaded.Kept = during, (before+after)/2/during
-	loaded.Changes, loaded.Listed = c.changes, c.listed
-	b.report(loaded)
+	g.report(b)
 	return r.close()
 }
 
-func (r Result) withGaps(name string, g *gapCounts) Result {
-	r.Case, r.P9999, r.P999999, r.Max = name, g.quantile(0.9999), g.quantile(0.999999), g.longest()
-	return r
-}
-
-// watched sends packets for a time and counts gaps; it returns ns a packet.
-func (b *bench) watched(r *rig, write func([]byte), gaps *gapCounts, long time.Duration) (ns float64, err error) {
-	r.polled = gaps.poll
-	defer func() { r.polled = nil }()
-	err = b.machine.onCore(func() error {
-		var took time.Duration
-		packets := 0
-		for start := time.Now(); time.Since(start) < long; packets += chunk {
-			gaps.begin()
-			t, err := r.pass(chunk, write)
-			if err != nil {
-				return fmt.Errorf("gaps: %w", err)
-			}
-			took += t
-		}
-		ns = float64(took) / float64(packets)
-		return nil
-	})
-	return ns, err
-}
-
-// churn is a busy control plane.
-type churn struct {
-	stop            context.CancelFunc
-	done            sync.WaitGroup
-	mu              sync.Mutex
-	err             error
-	changes, listed int
-}
-
-func startChurn(r *rig) *churn {
-	ctx, stop := context.WithCancel(context.Background())
-	c := &churn{stop: stop}
-	c.done.Go(func() { c.every(ctx, changeEvery, func() error { return c.change(r.gateway) }) })
-	c.done.Go(func() { c.every(ctx, metricsEvery, func() error { return readMetrics(r.worker.Stats(), r.gateway) }) })
-	c.done.Go(func() { c.every(ctx, time.Millisecond, func() error { return c.list(ctx, r.worker) }) })
-	return c
-}
-
-func (c *churn) end() error {
-	c.stop()
-	c.done.Wait()
-	return c.err
-}
-
-func (c *churn) every(ctx context.Context, period time.Duration, do func() error) {
-	tick := time.NewTicker(period)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		if err := do(); err != nil && ctx.Err() == nil {
-			c.mu.Lock()
-			c.err = errors.Join(c.err, err)
-			c.mu.Unlock()
-			return
-		}
+// gapsLast is how long gaps are counted at most.
+func (b *bench) gapsLast() time.Duration {
+	if b.quick {
+		return 45 * time.Second
 	}
+	return 3 * time.Minute
 }
 
-// change gives the next backend another weight.
-func (c *churn) change(g *load.Gateway) error {
-	n := c.changes
-	c.changes++
-	weight := uint32(1 + (n/g.Backends+1)%2)
-	_, err := g.Builder.PutBackend(g.Key(0), g.Backend(0, n%g.Backends, weight), nil)
+// open opens the flows and writes the frames: in memory outside of Go's heap, whose
+// size decides how often the collector runs.
+func (g *gapRun) open() (frames []byte, err error) {
+	r := g.rig
+	size := r.frames.Len()
+	frames, err = unix.Mmap(-1, 0, gapFrames*size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
+	if err != nil {
+		return nil, fmt.Errorf("memory for %d frames: %w: free some", gapFrames, err)
+	}
+	write := r.request(load.Uniform(gapFlows), 0)
+	for i := range gapFrames {
+		write(frames[i*size:][:size])
+	}
+	next := load.InOrder(gapFrames)
+	g.write = func(frame []byte) { copy(frame, frames[next()*size:][:size]) }
+	return frames, r.onCore(func() error {
+		if err := r.fill(gapFlows); err != nil {
+			return err
+		}
+		var first watch
+		err := g.worker(&first, quietFor)
+		g.turn = first.took / time.Duration(first.total())
+		return err
+	})
+}
+
+// inTurn has each loop run for a while.
+func (g *gapRun) inTurn() error {
+	g.spun.usage(func() {
+		g.spun.max = max(g.spun.max, spin.Run(spinFor, g.turn, &g.spun.counts))
+	})
+	if err := g.worker(&g.quiet, quietFor); err != nil {
+		return err
+	}
+	g.churn.resume()
+	err := g.worker(&g.churned, churnFor)
+	g.churn.pause()
+	time.Sleep(settleFor)
 	return err
 }
 
-// list has the worker list all flows and writes them as the control socket does.
-func (c *churn) list(ctx context.Context, w *worker.Worker) error {
-	enc := json.NewEncoder(io.Discard)
-	return w.Flows(ctx, func(r *worker.Record) error {
-		c.listed++
-		e := &r.Entry4
-		return enc.Encode(api.Flow{Protocol: "udp", Mode: e.Mode.String(), State: e.State.String(),
-			Client: fmt.Sprintf("%x:%x", uint32(e.Addrs[flow.Request]), uint16(e.Sides[flow.Request].Ports)), Backend: fmt.Sprintf("%x:%x", uint32(e.Addrs[flow.Reply]), uint16(e.Sides[flow.Reply].Ports)),
-			InPackets: r.Packets[flow.Request], InBytes: r.Bytes[flow.Request]})
+// worker sends packets for a time and counts gaps.
+func (g *gapRun) worker(w *watch, long time.Duration) (err error) {
+	r := g.rig
+	r.polled = w.poll
+	defer func() { r.polled = nil }()
+	w.usage(func() {
+		for start := time.Now(); err == nil && time.Since(start) < long; w.packets += gapChunk {
+			w.begin()
+			var took time.Duration
+			took, err = r.pass(gapChunk, g.write)
+			w.took += took
+		}
 	})
+	return err
 }
 
-// readMetrics prints every counter, as a scrape does.
-func readMetrics(s *worker.Stats, g *load.Gateway) error {
-	for v := range packet.NumVerdicts {
-		fmt.Fprintf(io.Discard, "sluice_packets_total{verdict=%q} %d\n", v.String(), s.Verdicts[v].Load())
-	}
-	for id := range service.BackendID(g.Backends) {
-		fmt.Fprintf(io.Discard, "sluice_backend{id=\"%d\"} %+v\n", id+1, s.Backend(id+1))
-	}
-	return nil
+// usage adds what the kernel did to the thread while fn ran.
+func (w *watch) usage(fn func()) {
+	var before, after unix.Rusage
+	_ = unix.Getrusage(unix.RUSAGE_THREAD, &before) // EFAULT and EINVAL are all that it knows
+	fn()
+	_ = unix.Getrusage(unix.RUSAGE_THREAD, &after)
+	w.switches += after.Nivcsw - before.Nivcsw
+	w.faults += after.Minflt - before.Minflt
 }
+
+func (g *gapRun) report(b *bench) {
+	s := &g.spun
+	base := Result{SpinP99: s.quantile(0.9999), SpinP9: s.quantile(0.999999), SpinMax: s.longest(), SpinSwitches: s.switches}
+	b.report(base.withGaps("gap/quiet", &g.quiet))
+	loaded := base.withGaps("gap/churn", &g.churned)
+	loaded.Kept = g.quiet.ns() / g.churned.ns()
+	loaded.Changes, loaded.Listed = g.churn.changes, g.churn.listed
+	b.report(loaded)
+}
+
+func (r Result) withGaps(name string, w *watch) Result {
+	r.Case, r.NS, r.Polls, r.Switches = name, w.ns(), w.total(), w.switches
+	r.P9999, r.P999999, r.Max = w.quantile(0.9999), w.quantile(0.999999), w.longest()
+	return r
+}
+
+// ns is the time of a packet.
+func (w *watch) ns() float64 { return float64(w.took) / float64(w.packets) }

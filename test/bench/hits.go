@@ -38,7 +38,7 @@ func (b *bench) hits(c hits) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", c.name, err)
 	}
-	var ours, theirs []float64
+	var t turns
 	for range b.rounds {
 		macswap, err := b.testpmd.measure(b.round)
 		if err != nil {
@@ -48,12 +48,24 @@ func (b *bench) hits(c hits) error {
 		if err := r.onCore(func() (err error) { ns, err = r.round(write, b.round); return err }); err != nil {
 			return fmt.Errorf("%s: %w", c.name, err)
 		}
-		ours, theirs = append(ours, ns), append(theirs, macswap)
+		t.add(ns, macswap)
 	}
-	ns, macswap := median(ours), median(theirs)
-	b.report(Result{Case: c.name, NS: ns, MPPS: 1e3 / ns, Low: slices.Min(ours), High: slices.Max(ours),
-		Macswap: macswap, Ratio: ns / macswap, Target: c.target})
+	result := t.result(c.name)
+	result.Target = c.target
+	b.report(result)
 	return r.close()
+}
+
+// turns are rounds of the worker in turn with testpmd's, in ns a packet.
+type turns struct{ ours, theirs []float64 }
+
+func (t *turns) add(ns, macswap float64) {
+	t.ours, t.theirs = append(t.ours, ns), append(t.theirs, macswap)
+}
+
+func (t *turns) result(name string) Result {
+	ns, macswap := median(t.ours), median(t.theirs)
+	return Result{Case: name, NS: ns, MPPS: 1e3 / ns, Low: slices.Min(t.ours), High: slices.Max(t.ours), Macswap: macswap, Ratio: ns / macswap}
 }
 
 // writer writes the case's frames.

@@ -17,6 +17,7 @@ import (
 
 // bench is one run.
 type bench struct {
+	options options
 	machine *machine
 	testpmd *testpmd
 	rounds  int
@@ -28,7 +29,7 @@ type bench struct {
 
 type options struct {
 	quick, hugepages         bool
-	core, mainCore           int
+	core, second, mainCore   int
 	only, json, docs, commit string
 }
 
@@ -37,12 +38,18 @@ func main() {
 	flag.BoolVar(&o.quick, "quick", false, "the cases that later changes are compared by, in a few minutes")
 	flag.BoolVar(&o.hugepages, "hugepages", true, "DPDK's memory on hugepages, which must be there")
 	flag.IntVar(&o.core, "core", 1, "CPU of the worker and of testpmd's forwarding")
+	flag.IntVar(&o.second, "second-core", -1, "CPU of the second worker in cases of two; -1: 2, or that of everything else when there is no 2")
 	flag.IntVar(&o.mainCore, "main-core", 0, "CPU of everything else")
 	flag.StringVar(&o.only, "only", "", "run the cases that match this regular expression alone")
 	flag.StringVar(&o.json, "json", "build/bench.json", "where results go")
 	flag.StringVar(&o.docs, "docs", "", "folder for performance.md and performance.svg; empty: none")
 	flag.StringVar(&o.commit, "commit", "unknown", "what is measured")
 	flag.Parse()
+	if o.second < 0 {
+		if o.second = 2; runtime.NumCPU() < 3 {
+			o.second = o.mainCore
+		}
+	}
 	if err := run(o); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
@@ -54,16 +61,18 @@ func run(o options) (err error) {
 	if err != nil {
 		return err
 	}
-	b := &bench{rounds: 7, round: 200 * time.Millisecond, quick: o.quick, only: only}
+	b := &bench{options: o, rounds: 7, round: 200 * time.Millisecond, quick: o.quick, only: only}
 	if o.quick {
 		b.rounds, b.round = 5, 100*time.Millisecond
 	}
 	// First, while this process may still use all cores.
-	if b.testpmd, err = startTestpmd(o.mainCore, o.core, o.hugepages); err != nil {
+	b.testpmd, err = startTestpmd(testpmdConfig{name: "sluice-testpmd", mainCore: o.mainCore, core: o.core, hugepages: o.hugepages,
+		devices: []string{"net_ring0", "net_null0"}})
+	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, b.testpmd.close()) }()
-	if b.machine, err = openMachine(o.mainCore, o.core, o.hugepages); err != nil {
+	if b.machine, err = openMachine(o); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, b.machine.close()) }()
@@ -79,31 +88,6 @@ func run(o options) (err error) {
 		return nil
 	}
 	return writePage(o.docs, b.results)
-}
-
-// all runs what is asked for.
-func (b *bench) all() error {
-	type step struct {
-		name string
-		run  func() error
-	}
-	steps := []step{{"macswap/net_null", b.null}}
-	for _, c := range hitCases(b.quick) {
-		steps = append(steps, step{c.name, func() error { return b.hits(c) }})
-	}
-	steps = append(steps,
-		step{"new/udp", b.newUDP}, step{"new/tcp", b.newTCP}, step{"flood/no-flow", b.flood},
-		step{"memory", b.memory}, step{"fill", b.fill}, step{"gap/churn", b.gaps})
-	for _, s := range steps {
-		if !b.only.MatchString(s.name) {
-			continue
-		}
-		if err := s.run(); err != nil {
-			return err
-		}
-		runtime.GC() // what the case leaves is not the next one's to collect
-	}
-	return nil
 }
 
 // null is testpmd without a ring to wait for.
@@ -132,6 +116,7 @@ func (b *bench) describe(o options) *Machine {
 	m := &Machine{CPU: "unknown", Cores: runtime.NumCPU(), DPDK: dpdk.Version(), Go: runtime.Version(), Commit: o.commit,
 		Hugepages: b.machine.eal.HasHugepages(), Quick: o.quick, Rounds: b.rounds, RoundMS: b.round.Milliseconds(),
 		Date: time.Now().UTC().Format(time.DateOnly)}
+	m.Core, m.SecondCore, m.MainCore = o.core, o.second, o.mainCore
 	var uts unix.Utsname
 	if unix.Uname(&uts) == nil {
 		m.Kernel = unix.ByteSliceToString(uts.Release[:])

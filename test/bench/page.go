@@ -18,14 +18,26 @@ and round, which stay in the nearest cache; ours do not: the ratio is against th
 
 New flows are opened in fullnat, which has to find a local port for each. All time-outs are a second there, so that
 as many flows end as begin; a TCP connection is SYN, SYN+ACK, ACK, and FIN both ways with the last ACK, the
-backend's packets made of what the worker transmitted. Gaps are from the end of one poll to the end of the
-next within a chunk, the poll's own work on 64 packets included; the C loop does nothing but read the clock, so
-it takes many more samples: the same quantile is a rarer event there. Meanwhile the control plane
-changes a weight 100 times a second, reads all counters once a second and lists all flows over and over.
+backend's packets made of what the worker transmitted.
+
+pcap/ is a net_pcap port with infinite_rx on a file of one frame a flow, for the worker and for a testpmd of its own:
+the device copies each frame into a new buffer and frees what is transmitted, which both pay for. handover/one-core has
+one thread poll two workers in turn, the packets arriving at the first and belonging to the second: the time of both
+polls, less that of packets which arrive where they belong. Nothing moves between cores' caches there. workers/2 are two
+workers on two cores, all packets of a flow arriving at its owner or (handover) all at the other; on a machine of two
+cores the second worker shares its core with the threads of everything else, which sleep meanwhile. Frames that find
+the hand-over ring (2,048 places) full are lost, and do not count as forwarded.
+
+Gaps are from the end of one poll to the end of the next within a chunk, the poll's own work on 64 packets included.
+The C loop does nothing but read the clock on the same thread, and its turns are as long as a poll, so that the same
+quantile is as rare an event. C loop, worker with an idle control plane (gap/quiet) and with a busy one (gap/churn)
+take turns of a fraction of a second: the noise of a shared machine comes in phases. Busy is: a weight changes 100 times
+a second, all counters are read once a second, and all of a million flows are listed over and over. The run ends with
+the ten-millionth poll, or when its time is up; with fewer than a few million polls p99.9999 is hardly less than max.
+"Off its core" is how often the kernel put another thread in the loop's place.
 
 Times say little on a machine that others use; ` + "`make bench-instructions`" + ` counts the instructions of a poll by
-callgrind, 64 packets of 1,024 flows each, on a port that only hands out pointers. Not measured yet: net_pcap with
-infinite_rx, two workers and the cost of hand-over.
+callgrind, 64 packets of 1,024 flows each or 64 new flows, on a port that only hands out pointers.
 `
 
 // writePage writes performance.md and its chart from results.
@@ -44,6 +56,9 @@ func writePage(folder string, results []Result) error {
 	section(&s, "Packets of known flows", packets(results), "| case | ns | Mpps | rounds from - to | macswap ns | ratio | target ns |\n|---|---|---|---|---|---|---|\n", func(r Result) string {
 		return fmt.Sprintf("| %s | %.1f | %.1f | %.1f - %.1f | %.1f | %.1f | %s |\n", r.Case, r.NS, r.MPPS, r.Low, r.High, r.Macswap, r.Ratio, r.goal())
 	})
+	section(&s, "Two workers", pairRows(results), "| case | ns | Mpps | of it hand-over | without | lost |\n|---|---|---|---|---|---|\n", func(r Result) string {
+		return fmt.Sprintf("| %s | %.1f | %.1f | %s | %s | %.2f%% |\n", r.Case, r.NS, r.MPPS, orDash(r.Handover), orDash(r.Direct), 100*r.Lost)
+	})
 	section(&s, "Packets without a flow", fresh(results), "| case | M/s | flows held | ended for each that began | time-out | target |\n|---|---|---|---|---|---|\n", func(r Result) string {
 		perS := r.PerS
 		if perS == 0 {
@@ -51,12 +66,12 @@ func writePage(folder string, results []Result) error {
 		}
 		return fmt.Sprintf("| %s | %.2f | %d | %.2f | %s | %s |\n", r.Case, perS/1e6, r.FlowsHeld, r.Expired, r.Timeout, r.goal())
 	})
-	section(&s, "Gaps between two polls, in microseconds", gapRows(results), "| case | p99.99 | p99.9999 | max | C loop: p99.99 | p99.9999 | max | throughput kept | changes | flows listed |\n|---|---|---|---|---|---|---|---|---|---|\n", func(r Result) string {
+	section(&s, "Gaps between two polls, in microseconds", gapRows(results), "| case | p99.99 | p99.9999 | max | C loop: p99.99 | p99.9999 | max | M polls | off its core | C loop | throughput kept | changes | flows listed |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|\n", func(r Result) string {
 		kept := ""
 		if r.Kept > 0 {
 			kept = fmt.Sprintf("%.0f%%", 100*r.Kept)
 		}
-		return fmt.Sprintf("| %s | %.1f | %.1f | %.0f | %.1f | %.1f | %.0f | %s | %d | %d |\n", r.Case, r.P9999, r.P999999, r.Max, r.SpinP99, r.SpinP9, r.SpinMax, kept, r.Changes, r.Listed)
+		return fmt.Sprintf("| %s | %.1f | %.1f | %.0f | %.1f | %.1f | %.0f | %.1f | %d | %d | %s | %d | %d |\n", r.Case, r.P9999, r.P999999, r.Max, r.SpinP99, r.SpinP9, r.SpinMax, float64(r.Polls)/1e6, r.Switches, r.SpinSwitches, kept, r.Changes, r.Listed)
 	})
 	section(&s, "Memory", memoryRows(results), "| case | bytes a flow | target |\n|---|---|---|\n", func(r Result) string {
 		return fmt.Sprintf("| %s | %.1f | %s |\n", r.Case, r.Bytes, r.goal())
@@ -73,8 +88,8 @@ func (m *Machine) write(s *strings.Builder) {
 	if m.Quick {
 		run = "quick"
 	}
-	fmt.Fprintf(s, "%s, %d cores, Linux %s, %s %s, %s, commit %s, %s: a %s run, %d rounds of %d ms a case. Load averages at the start: %s; beyond 0.1 others were at work, and times and gaps are theirs, too.\n\n",
-		m.CPU, m.Cores, m.Kernel, m.DPDK, pages, m.Go, m.Commit, m.Date, run, m.Rounds, m.RoundMS, m.Load)
+	fmt.Fprintf(s, "%s, %d cores (worker on %d, second worker on %d, the rest on %d), Linux %s, %s %s, %s, commit %s, %s: a %s run, %d rounds of %d ms a case. Load averages at the start: %s; beyond 0.1 others were at work, and times and gaps are theirs, too.\n\n",
+		m.CPU, m.Cores, m.Core, m.SecondCore, m.MainCore, m.Kernel, m.DPDK, pages, m.Go, m.Commit, m.Date, run, m.Rounds, m.RoundMS, m.Load)
 }
 
 func section(s *strings.Builder, title string, rows []Result, head string, row func(Result) string) {
@@ -106,7 +121,23 @@ func choose(results []Result, keep func(Result) bool) (out []Result) {
 }
 
 func fresh(results []Result) []Result {
-	return choose(results, func(r Result) bool { return r.PerS > 0 || r.NS > 0 && r.Macswap == 0 && r.P999999 == 0 })
+	return choose(results, func(r Result) bool {
+		return r.PerS > 0 || r.NS > 0 && r.Macswap == 0 && r.P999999 == 0 && !r.ofPair()
+	})
+}
+
+func pairRows(results []Result) []Result { return choose(results, Result.ofPair) }
+
+// ofPair is of the cases of two workers.
+func (r Result) ofPair() bool {
+	return strings.HasPrefix(r.Case, "handover/") || strings.HasPrefix(r.Case, "workers/")
+}
+
+func orDash(ns float64) string {
+	if ns == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.1f", ns)
 }
 
 func gapRows(results []Result) []Result {

@@ -20,6 +20,11 @@ type Result struct {
 	Ratio   float64 `json:"ratio,omitempty"`      // NS / Macswap
 	Target  float64 `json:"target,omitempty"`     // in the unit of the case's main figure
 
+	// Two workers.
+	Direct   float64 `json:"direct_ns,omitempty"`   // of a packet that arrives at its owner
+	Handover float64 `json:"handover_ns,omitempty"` // NS less that
+	Lost     float64 `json:"lost_share,omitempty"`  // to full hand-over rings
+
 	// Packets that open flows.
 	PerS      float64 `json:"per_s,omitempty"`
 	FlowsHeld int     `json:"flows_held,omitempty"`    // in the table while measured
@@ -35,6 +40,12 @@ type Result struct {
 	SpinP99 float64 `json:"spin_p99_99_us,omitempty"`
 	SpinP9  float64 `json:"spin_p99_9999_us,omitempty"`
 	SpinMax float64 `json:"spin_max_us,omitempty"`
+	// What is behind them: how many there are, and how often the kernel took the
+	// thread off its core.
+	Polls        uint64 `json:"polls,omitempty"`
+	Switches     int64  `json:"switches,omitempty"`
+	SpinSwitches int64  `json:"spin_switches,omitempty"`
+
 	Kept    float64 `json:"throughput_kept,omitempty"` // share of the throughput without churn
 	Changes int     `json:"changes,omitempty"`
 	Listed  int     `json:"flows_listed,omitempty"`
@@ -44,18 +55,21 @@ type Result struct {
 
 // Machine is the first line: where and what.
 type Machine struct {
-	CPU       string `json:"cpu"`
-	Cores     int    `json:"cores"`
-	Kernel    string `json:"kernel"`
-	DPDK      string `json:"dpdk"`
-	Go        string `json:"go"`
-	Commit    string `json:"commit"`
-	Hugepages bool   `json:"hugepages"`
-	Quick     bool   `json:"quick"`
-	Rounds    int    `json:"rounds"`
-	RoundMS   int64  `json:"round_ms"`
-	Date      string `json:"date"`
-	Load      string `json:"load"` // averages of 1, 5 and 15 minutes at the start: others at work
+	CPU        string `json:"cpu"`
+	Cores      int    `json:"cores"`
+	Core       int    `json:"worker_core"`
+	SecondCore int    `json:"second_core"`
+	MainCore   int    `json:"main_core"`
+	Kernel     string `json:"kernel"`
+	DPDK       string `json:"dpdk"`
+	Go         string `json:"go"`
+	Commit     string `json:"commit"`
+	Hugepages  bool   `json:"hugepages"`
+	Quick      bool   `json:"quick"`
+	Rounds     int    `json:"rounds"`
+	RoundMS    int64  `json:"round_ms"`
+	Date       string `json:"date"`
+	Load       string `json:"load"` // averages of 1, 5 and 15 minutes at the start: others at work
 }
 
 // writeResults writes one JSON object a line.

@@ -21,6 +21,7 @@ type rig struct {
 	worker  *worker.Worker
 	kernel  *packet.KernelRings
 	spare   []*packet.Buf // out of the pool, in the order they were transmitted
+	room    []*packet.Buf // what spare lies in: making one a chunk would keep the collector busy
 	burst   packet.Burst
 	polled  func(time.Duration) // if not nil, is told when each poll ended, since the chunk began
 }
@@ -30,34 +31,46 @@ func (m *machine) newRig(s load.Setup, flows int, timeouts flow.Timeouts) (*rig,
 	if err != nil {
 		return nil, err
 	}
-	r := &rig{machine: m, gateway: gateway, frames: gateway.Frames(), kernel: packet.NewKernelRings(1, 1024)}
+	return m.rigOf(gateway, flows, timeouts, worker.Config{Ports: []packet.Port{m.port.Port}})
+}
+
+// rigOf is newRig with a gateway that is there. c says which worker of the
+// gateway's, and on which port.
+func (m *machine) rigOf(g *load.Gateway, flows int, timeouts flow.Timeouts, c worker.Config) (*rig, error) {
+	r := &rig{machine: m, gateway: g, frames: g.Frames(), kernel: packet.NewKernelRings(len(c.Ports), 1024), room: make([]*packet.Buf, 0, ringSize)}
 	config := flow.Config{Flows: flows, Timeouts: timeouts}
-	if s.IPv6 {
+	if g.IPv6 {
 		config.Flows, config.Flows6 = 1, flows
 	}
-	err = m.onCore(func() error { // its memory belongs on the worker's node
+	err := m.onCore(func() (err error) { // its memory belongs on the worker's node
 		r.table, err = flow.New(config)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	services := gateway.Services + 1
-	r.worker = worker.New(worker.Config{
-		Ports: []packet.Port{m.port.Port}, Pool: m.pool, Store: gateway.Store, Table: r.table, Kernel: r.kernel,
-		Services: services, Backends: gateway.Services*gateway.Backends + 1, Limits: worker.DefaultLimits(),
-	})
+	c.Pool, c.Store, c.Table, c.Kernel, c.Limits = m.pool, g.Store, r.table, r.kernel, worker.DefaultLimits()
+	c.Services, c.Backends = g.Services+1, g.Services*g.Backends+1
+	r.worker = worker.New(c)
 	return r, nil
 }
 
 // close gives all back; nothing runs any more.
-func (r *rig) close() error {
-	err := r.onCore(func() error {
+func (r *rig) close() error { return errors.Join(r.empty(), r.shut()) }
+
+// empty gives the rig's buffers back.
+func (r *rig) empty() error {
+	return r.onCore(func() error {
 		r.collect()
 		r.freeSpare()
 		return nil
 	})
-	if n := r.pool.InUse(); n != 0 && err == nil {
+}
+
+// shut closes what no rig uses any more.
+func (r *rig) shut() error {
+	var err error
+	if n := r.pool.InUse(); n != 0 {
 		err = fmt.Errorf("end of case: %d buffers: still in use: a leak in Sluice, report it", n)
 	}
 	return errors.Join(err, r.table.Close())
@@ -116,7 +129,7 @@ func (r *rig) run(n int) time.Duration {
 // returns how many were transmitted.
 func (r *rig) collect() int {
 	kept := len(r.spare)
-	r.spare = append(make([]*packet.Buf, 0, ringSize), r.spare...)
+	r.spare = append(r.room[:0], r.spare...)
 	for n := r.port.Collect(&r.burst); n > 0; n = r.port.Collect(&r.burst) {
 		r.spare = append(r.spare, r.burst[:n]...)
 	}

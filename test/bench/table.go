@@ -11,6 +11,7 @@ func (r Result) line() string {
 	switch {
 	case r.P999999 > 0:
 		out += fmt.Sprintf(" gap p99.99 %.1f, p99.9999 %.1f, max %.0f us; C loop %.1f, %.1f, %.0f", r.P9999, r.P999999, r.Max, r.SpinP99, r.SpinP9, r.SpinMax)
+		out += fmt.Sprintf("; of %.1f M polls; off its core %d times, C loop %d", float64(r.Polls)/1e6, r.Switches, r.SpinSwitches)
 		if r.Kept > 0 {
 			out += fmt.Sprintf("; throughput kept %.0f%%; %d changes, %d flows listed", 100*r.Kept, r.Changes, r.Listed)
 		}
@@ -26,6 +27,12 @@ func (r Result) line() string {
 		out += fmt.Sprintf(" %6.1f bytes a flow", r.Bytes)
 	case r.NS > 0:
 		out += fmt.Sprintf(" %6.1f ns  %6.1f Mpps", r.NS, r.MPPS)
+		if r.Handover > 0 {
+			out += fmt.Sprintf("  hand-over %.1f ns of it, %.1f without", r.Handover, r.Direct)
+		}
+		if r.Lost > 0 {
+			out += fmt.Sprintf("  %.2f%% lost", 100*r.Lost)
+		}
 		if r.Macswap > 0 {
 			out += fmt.Sprintf("  (%.1f-%.1f)  macswap %5.1f ns  ratio %5.2f", r.Low, r.High, r.Macswap, r.Ratio)
 		}

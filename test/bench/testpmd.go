@@ -20,22 +20,40 @@ type testpmd struct {
 	port int // what measure uses: ringPort or nullPort
 }
 
+// mbufHeader is what DPDK puts in front of an mbuf's data and headroom, in bytes.
+const mbufHeader = 192
+
 // The ports of testpmd, in the order of its command line.
 const (
 	ringPort = 0
 	nullPort = 1
 )
 
-// startTestpmd starts one whose forwarding core is core.
-func startTestpmd(mainCore, core int, hugepages bool) (*testpmd, error) {
-	memory := []string{"--in-memory"}
-	if !hugepages {
-		memory = []string{"--no-huge", "--no-shconf", "-m", "256"}
+// testpmdConfig says where and on what.
+type testpmdConfig struct {
+	name           string // its files', among others'
+	mainCore, core int    // of its command line, of forwarding
+	hugepages      bool
+	devices        []string
+	mbufs, mbuf    int // how many, of how many bytes with their headroom; 0: 16,384 of its default
+}
+
+// startTestpmd starts one that has the devices.
+func startTestpmd(c testpmdConfig) (*testpmd, error) {
+	if c.mbufs == 0 {
+		c.mbufs, c.mbuf = 16384, 2048+headroom
 	}
-	args := append([]string{"-oL", "dpdk-testpmd", "--lcores", fmt.Sprintf("0@%d,1@%d", mainCore, core), "--main-lcore", "0",
-		"--file-prefix", "sluice-testpmd", "--no-pci", "--iova-mode=va", "--no-telemetry", "--log-level=error",
-		"--vdev", "net_ring0", "--vdev", "net_null0"}, memory...)
-	args = append(args, "--", "-i", "--forward-mode=macswap", "--burst=64", "--total-num-mbufs=16384", "--nb-cores=1")
+	memory := []string{"--in-memory"}
+	if !c.hugepages {
+		memory = []string{"--no-huge", "--no-shconf", "-m", strconv.Itoa(128 + c.mbufs*(c.mbuf+mbufHeader)>>20)}
+	}
+	args := append([]string{"-oL", "dpdk-testpmd", "--lcores", fmt.Sprintf("0@%d,1@%d", c.mainCore, c.core), "--main-lcore", "0",
+		"--file-prefix", c.name, "--no-pci", "--iova-mode=va", "--no-telemetry", "--log-level=error"}, memory...)
+	for _, d := range c.devices {
+		args = append(args, "--vdev", d)
+	}
+	args = append(args, "--", "-i", "--forward-mode=macswap", "--burst=64", "--nb-cores=1",
+		fmt.Sprintf("--total-num-mbufs=%d", c.mbufs), fmt.Sprintf("--mbuf-size=%d", c.mbuf))
 	t := &testpmd{cmd: exec.Command("stdbuf", args...)}
 	t.cmd.Stderr = os.Stderr
 	var err error

@@ -24,6 +24,7 @@ type Setup struct {
 	TCP      bool
 	Services int // 0: 1
 	Backends int // of each; 0: 64
+	Workers  int // 0: 1
 }
 
 // Gateway is a configured gateway without workers.
@@ -47,7 +48,7 @@ var RouterMAC = packet.MAC{2, 0, 0, 0, 1, 1}
 
 // NewGateway makes a gateway whose port has that address.
 func NewGateway(mac packet.MAC, s Setup) (*Gateway, error) {
-	s.Services = max(s.Services, 1)
+	s.Services, s.Workers = max(s.Services, 1), max(s.Workers, 1)
 	if s.Backends == 0 {
 		s.Backends = 64
 	}
@@ -64,7 +65,7 @@ func NewGateway(mac packet.MAC, s Setup) (*Gateway, error) {
 	}
 	routes[netip.MustParsePrefix("0.0.0.0/0")] = service.Route{Via: []service.NextHopID{routerHop}}
 	routes[netip.MustParsePrefix("::/0")] = service.Route{Via: []service.NextHopID{routerHop}}
-	g := &Gateway{Setup: s, MAC: mac, Store: service.NewStore(1, slots)}
+	g := &Gateway{Setup: s, MAC: mac, Store: service.NewStore(s.Workers, slots)}
 	err := g.Store.Update(func(now *service.Snapshot) (*service.Snapshot, error) {
 		return now.WithNet(service.NewNet(2, slots, routes, nil)), nil
 	})

@@ -6,20 +6,22 @@
 package spin
 
 // #include <stdint.h>
-// void sluice_spin(uint64_t ns, uint64_t *counts, uint64_t *max);
+// void sluice_spin(uint64_t ns, uint64_t *counts, unsigned classes, uint64_t *max);
 // #cgo noescape sluice_spin
 // #cgo nocallback sluice_spin
 import "C"
 
-import "time"
+import (
+	"time"
 
-// Buckets is how many classes of gaps there are: 16 for each power of two.
-const Buckets = 64 * 16
+	"github.com/sluice-lb/sluice/worker/gap"
+)
 
-// Run reads the clock again and again for a time, counts the gaps between two
-// readings by Bucket, and returns the longest.
-func Run(duration time.Duration, counts *[Buckets]uint64) time.Duration {
+// Run reads the clock again and again for a time, and counts the gaps between
+// two readings by the classes that a worker uses. It also returns the longest.
+func Run(duration time.Duration) (*[gap.Classes]uint64, time.Duration) {
 	var longest C.uint64_t
-	C.sluice_spin(C.uint64_t(duration), (*C.uint64_t)(&counts[0]), &longest)
-	return time.Duration(longest)
+	counts := new([gap.Classes]uint64)
+	C.sluice_spin(C.uint64_t(duration), (*C.uint64_t)(&counts[0]), gap.Classes, &longest)
+	return counts, time.Duration(longest)
 }

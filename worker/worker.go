@@ -68,6 +68,8 @@ type Worker struct {
 	wanted      wanted
 	mail        mailbox
 	stats       counters
+	meter       meter
+	arrivals    []arrivals // by port
 	published   Stats
 	lastRefill  time.Duration
 	onEnd       func(flow.Index, *flow.Common) // w.end, bound once
@@ -87,13 +89,14 @@ type outbox struct {
 func New(cfg Config) *Worker {
 	w := &Worker{
 		cfg: cfg, id: cfg.ID, queue: uint16(cfg.ID), table: cfg.Table,
-		out:     make([]outbox, len(cfg.Ports)),
+		out: make([]outbox, len(cfg.Ports)), arrivals: make([]arrivals, len(cfg.Ports)),
 		cursors: make([]service.Cursor, cfg.Services),
 		load:    make([]load, cfg.Backends),
 		dirty:   make([]service.BackendID, 0, cfg.Backends),
 		round:   publishing{left: make([]service.BackendID, 0, cfg.Backends)},
 		random:  uint64(time.Now().UnixNano()) | 1,
 		started: time.Now(),
+		meter:   meter{paused: true},
 		idle:    idler{mode: cfg.Idle},
 	}
 	for i, port := range cfg.Ports {
@@ -109,7 +112,7 @@ func New(cfg Config) *Worker {
 		w.kernelLimit[class] = newBucket(rate)
 	}
 	w.answerLimit = newBucket(cfg.Limits.Answers)
-	w.published.init(cfg.Backends)
+	w.published.init(cfg.Backends, len(cfg.Ports))
 	w.snap = cfg.Store.Load()
 	w.onEnd, w.onScan = w.end, w.copyFlow
 	return w
@@ -121,7 +124,7 @@ func (w *Worker) ID() int { return w.id }
 // Run polls until stop is set, then publishes for the last time.
 func (w *Worker) Run(stop *atomic.Bool) {
 	for !stop.Load() {
-		w.idle.after(w.Poll())
+		w.meter.paused = w.idle.after(w.Poll())
 	}
 	w.publishAll()
 }
@@ -130,6 +133,7 @@ func (w *Worker) Run(stop *atomic.Bool) {
 // It returns how many frames it moved and questions it answered.
 func (w *Worker) Poll() int {
 	now := time.Since(w.started)
+	w.meter.begin(now)
 	w.snap = w.cfg.Store.Enter(w.id)
 	w.table.Advance(now)
 	w.refill(now)
@@ -142,7 +146,7 @@ func (w *Worker) Poll() int {
 	w.expire()
 	w.publish(now)
 	w.stats.polls++
-	if moved > 0 {
+	if w.meter.moved = moved > 0; w.meter.moved {
 		w.stats.busyPolls++
 	}
 	return moved + w.serveMail() // who lists a table should not wait for a sleeper

@@ -24,10 +24,10 @@ const (
 
 // Histogram counts durations by class. The zero value is empty.
 type Histogram struct {
-	counts    [Classes]uint64
 	sum       uint64 // ns
 	longest   uint64 // ns
 	longestAt time.Duration
+	counts    [Classes]uint64
 }
 
 // Class is that of a duration in ns.

@@ -121,6 +121,10 @@ func New(cfg Config) *Worker {
 // ID is the worker's number. Safe from any goroutine.
 func (w *Worker) ID() int { return w.id }
 
+// Started is when the clock of Stats.Busy and Stats.Gaps began. Safe from any
+// goroutine.
+func (w *Worker) Started() time.Time { return w.started }
+
 // Run polls until stop is set, then publishes for the last time.
 func (w *Worker) Run(stop *atomic.Bool) {
 	for !stop.Load() {

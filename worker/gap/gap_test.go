@@ -92,6 +92,7 @@ func TestPublished(t *testing.T) {
 			was := *h
 			h.Add(time.Hour, h.Sum())
 			assert.Equal(t, &was, p.Read())
+			assert.Equal(t, uint64(1)<<(Classes/sub-1), h.fresh, "of an hour")
 		}
 	})
 }

@@ -27,6 +27,7 @@ type Histogram struct {
 	sum       uint64 // ns
 	longest   uint64 // ns
 	longestAt time.Duration
+	fresh     uint64 // a bit for each power of two in which Add has counted since Publish
 	counts    [Classes]uint64
 }
 
@@ -52,7 +53,9 @@ func Bound(class int) uint64 {
 // Add counts a duration. now is when it ended, on any clock: see LongestAt.
 func (h *Histogram) Add(d, now time.Duration) {
 	ns := uint64(max(d, 0))
-	h.counts[Class(ns)]++
+	class := Class(ns)
+	h.counts[class]++
+	h.fresh |= 1 << (class / sub)
 	h.sum += ns
 	if ns > h.longest {
 		h.longest, h.longestAt = ns, now

@@ -84,11 +84,11 @@ func (d *daemon) start() error {
 	if err := d.listen(); err != nil {
 		return err
 	}
-	var err error
-	if d.claims, err = claim(d.config); err != nil {
+	if err := dpdk.SweepStale(prefixOf(d.config)); err != nil {
 		return err
 	}
-	if err := dpdk.SweepStale(prefixOf(d.config)); err != nil {
+	var err error
+	if d.claims, err = claim(d.config); err != nil {
 		return err
 	}
 	if d.plane, err = openDataplane(d.config); err != nil {

@@ -13,6 +13,7 @@ type Ring struct {
 	_        [64]byte
 	head     atomic.Uint64 // consumer: writes, producer: reads
 	tailSeen uint64        // consumer only
+	highest  atomic.Uint64 // consumer: writes, anybody: reads
 
 	_        [64]byte
 	tail     atomic.Uint64 // producer: writes, consumer: reads
@@ -48,6 +49,9 @@ func (r *Ring) Pop(burst *Burst, limit int) int {
 	head := r.head.Load()
 	if head == r.tailSeen {
 		r.tailSeen = r.tail.Load()
+		if level := r.tailSeen - head; level > r.highest.Load() {
+			r.highest.Store(level)
+		}
 	}
 	n := min(int(r.tailSeen-head), limit, BurstSize)
 	for i := range n {
@@ -62,7 +66,15 @@ func (r *Ring) Pop(burst *Burst, limit int) int {
 
 // Len is how many buffers wait in the ring; exact on either side's own thread,
 // a recent value elsewhere.
-func (r *Ring) Len() int { return int(r.tail.Load() - r.head.Load()) }
+func (r *Ring) Len() int {
+	head := r.head.Load() // first: it never passes the tail, which may move on meanwhile
+	return min(int(r.tail.Load()-head), len(r.slots))
+}
+
+// Highest is the most buffers that Pop ever found waiting. Pop looks when it has
+// taken what it had seen, so a level between two looks may have been higher by
+// what it took meanwhile, a burst or so. Any thread may ask.
+func (r *Ring) Highest() int { return int(r.highest.Load()) }
 
 // Cap is how many buffers the ring holds.
 func (r *Ring) Cap() int { return len(r.slots) }

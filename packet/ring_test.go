@@ -3,6 +3,7 @@ package packet_test
 import (
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -71,6 +72,32 @@ func TestRingPopsABurst(t *testing.T) {
 	assert.Equal(t, 128-packet.BurstSize, ring.Len())
 }
 
+// TestRingHighest: the most that waited when Pop looked; full is full.
+func TestRingHighest(t *testing.T) {
+	ring := packet.NewRing(128)
+	var burst packet.Burst
+	assert.Zero(t, ring.Pop(&burst, 64))
+	assert.Zero(t, ring.Highest())
+	push(ring, 5)
+	assert.Zero(t, ring.Highest(), "nobody has looked")
+	assert.Equal(t, 5, ring.Pop(&burst, 64))
+	assert.Equal(t, 5, ring.Highest())
+	push(ring, 3)
+	assert.Equal(t, 3, ring.Pop(&burst, 64))
+	assert.Equal(t, 5, ring.Highest(), "it never falls")
+	push(ring, 1000)
+	assert.Equal(t, 128, ring.Len())
+	ring.Pop(&burst, 64)
+	assert.Equal(t, 128, ring.Highest())
+}
+
+// push pushes n frames, or as many as there is room for.
+func push(ring *packet.Ring, n int) {
+	for range n {
+		ring.Push(packet.NewBuf(0, 0))
+	}
+}
+
 // TestRingTwoThreads passes numbered frames through a small ring: in order, none
 // lost, none twice, contents visible.
 func TestRingTwoThreads(t *testing.T) {
@@ -86,6 +113,17 @@ func TestRingTwoThreads(t *testing.T) {
 			}
 		}
 	})
+	var done atomic.Bool
+	defer done.Store(true)
+	wg.Go(func() { // who looks on sees levels that a ring can have
+		for !done.Load() {
+			if n := ring.Len(); n < 0 || n > ring.Cap() {
+				t.Errorf("level %d of a ring of %d", n, ring.Cap())
+				return
+			}
+			runtime.Gosched()
+		}
+	})
 	var burst packet.Burst
 	for want := 0; want < frames; {
 		n := ring.Pop(&burst, 5)
@@ -99,6 +137,9 @@ func TestRingTwoThreads(t *testing.T) {
 			runtime.Gosched()
 		}
 	}
+	done.Store(true)
 	wg.Wait()
 	assert.Zero(t, ring.Len())
+	assert.Positive(t, ring.Highest())
+	assert.LessOrEqual(t, ring.Highest(), ring.Cap())
 }

@@ -32,6 +32,9 @@ func TestNothingAllocates(t *testing.T) {
 	assert.Positive(t, m.stats.evicted)
 	assert.Positive(t, m.published.Received.Load())
 	assert.Equal(t, m.snaps[0].Revision, m.published.Revision(), "published since the last swap")
+	assert.Positive(t, m.published.Gaps().Count())
+	assert.Positive(t, m.published.Port(0).Full)
+	assert.Positive(t, m.published.Port(0).HandedOver)
 }
 
 // mix is a worker, one of two, and the frames of a round.

@@ -12,8 +12,8 @@
 //
 // Between bursts the worker sends what the kernel generated (kernel.go), takes
 // over packets from other workers (owner.go), expires flows (expire.go),
-// serves its mailbox (mailbox.go) and publishes counters (stats.go), each in
-// bounded slices.
+// serves its mailbox (mailbox.go), and publishes counters (stats.go) and how
+// busy it is (saturation.go), each in bounded slices.
 //
 // Runs on: the worker's own EAL lcore, locked to its thread. Owns: its flow
 // table, counters and transmit queue. Reads: the snapshot. Nothing here

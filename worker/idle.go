@@ -36,18 +36,19 @@ type idler struct {
 	pause int64 // microseconds
 }
 
-// after is told how many frames a poll moved.
-func (i *idler) after(moved int) {
+// after is told how many frames a poll moved; it says whether it slept.
+func (i *idler) after(moved int) (slept bool) {
 	if moved > 0 {
 		i.empty, i.pause = 0, sleepMin
-		return
+		return false
 	}
 	i.empty++
 	if i.mode == Spin || i.empty < idlePolls {
-		return
+		return false
 	}
 	i.pause = max(i.pause, sleepMin)
 	ts := unix.NsecToTimespec(i.pause * 1000)
 	_ = unix.Nanosleep(&ts, nil) // woken early is as good
 	i.pause = min(2*i.pause, sleepMax)
+	return true
 }

@@ -104,11 +104,17 @@ func NewPeers(workers, size int) *Peers {
 	return p
 }
 
+// Ring is what carries packets from one worker to another. Others than these two
+// may look at its levels.
+func (p *Peers) Ring(to, from int) *packet.Ring { return p.rings[to][from] }
+
 // pushPeer gives a marked packet to its owner.
 func (w *Worker) pushPeer(s *slot) packet.Verdict {
+	port := s.buf.Port // after Push the buffer is the other worker's
 	if !w.cfg.Peers.rings[s.port][w.id].Push(s.buf) {
 		return packet.DropHandoverRing
 	}
+	w.arrivals[port].handedOver++
 	return packet.Handover
 }
 

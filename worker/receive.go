@@ -7,6 +7,7 @@ func (w *Worker) receive(port int) int {
 		return 0
 	}
 	w.stats.received += uint64(n)
+	w.arrivals[port].count(n)
 	for _, b := range w.in[:n] {
 		b.Port = uint16(port) // in this worker's numbering, whatever the device says
 	}

@@ -52,6 +52,7 @@ type Stats struct {
 	Polls, BusyPolls    atomic.Uint64
 	Flows, Flows6       atomic.Uint64 // of both families, of IPv6 alone
 	backends            []publishedLoad
+	pace                pace
 
 	// revision is the snapshot whose flows the backends' numbers include.
 	revision atomic.Uint64
@@ -94,7 +95,10 @@ func (l Load) Since(base Load) Load {
 	return l
 }
 
-func (s *Stats) init(backends int) { s.backends = make([]publishedLoad, backends) }
+func (s *Stats) init(backends, ports int) {
+	s.backends = make([]publishedLoad, backends)
+	s.pace.ports = make([]publishedArrivals, ports)
+}
 
 // Backend reads what was published of a backend.
 func (s *Stats) Backend(id service.BackendID) Load {
@@ -197,5 +201,6 @@ func (w *Worker) publishCounters() {
 	p.BusyPolls.Store(c.busyPolls)
 	p.Flows.Store(uint64(w.table.Len()))
 	p.Flows6.Store(uint64(w.table.Len6()))
+	w.publishPace()
 	p.revision.Store(w.round.revision)
 }

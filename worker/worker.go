@@ -71,6 +71,8 @@ type Worker struct {
 	wanted      wanted
 	mail        mailbox
 	stats       counters
+	meter       meter
+	arrivals    []arrivals // by port
 	published   Stats
 	lastRefill  time.Duration
 	onEnd       func(flow.Index, *flow.Common) // w.end, bound once
@@ -91,13 +93,14 @@ type outbox struct {
 func New(cfg Config) *Worker {
 	w := &Worker{
 		cfg: cfg, id: cfg.ID, queue: uint16(cfg.ID), table: cfg.Table,
-		out:     make([]outbox, len(cfg.Ports)),
+		out: make([]outbox, len(cfg.Ports)), arrivals: make([]arrivals, len(cfg.Ports)),
 		cursors: make([]service.Cursor, cfg.Services),
 		load:    make([]load, cfg.Backends),
 		dirty:   make([]service.BackendID, 0, cfg.Backends),
 		round:   publishing{left: make([]service.BackendID, 0, cfg.Backends)},
 		random:  cfg.Seed,
 		started: time.Now(),
+		meter:   meter{paused: true},
 		idle:    idler{mode: cfg.Idle},
 	}
 	k := cfg.Table.HashKeys()
@@ -118,7 +121,7 @@ func New(cfg Config) *Worker {
 		w.kernelLimit[class] = newBucket(rate)
 	}
 	w.answerLimit = newBucket(cfg.Limits.Answers)
-	w.published.init(cfg.Backends)
+	w.published.init(cfg.Backends, len(cfg.Ports))
 	w.onEnd, w.onScan, w.onBackend = w.end, w.copyFlow, w.markBackend
 	w.follow(cfg.Store.Load())
 	return w
@@ -127,10 +130,14 @@ func New(cfg Config) *Worker {
 // ID is the worker's number. Safe from any goroutine.
 func (w *Worker) ID() int { return w.id }
 
+// Started is when the clock of Stats.Busy and Stats.Gaps began. Safe from any
+// goroutine.
+func (w *Worker) Started() time.Time { return w.started }
+
 // Run polls until stop is set, then publishes for the last time.
 func (w *Worker) Run(stop *atomic.Bool) {
 	for !stop.Load() {
-		w.idle.after(w.Poll())
+		w.meter.paused = w.idle.after(w.Poll())
 	}
 	w.publishAll()
 }
@@ -162,6 +169,7 @@ func (w *Worker) markBackend(id uint32, b *service.Backend) {
 // It returns how many frames it moved and questions it answered.
 func (w *Worker) Poll() int {
 	now := time.Since(w.started)
+	w.meter.begin(now)
 	if snap := w.cfg.Store.Enter(w.id); snap != w.snap {
 		w.follow(snap)
 	}
@@ -176,7 +184,7 @@ func (w *Worker) Poll() int {
 	w.expire()
 	w.publish(now)
 	w.stats.polls++
-	if moved > 0 {
+	if w.meter.moved = moved > 0; w.meter.moved {
 		w.stats.busyPolls++
 	}
 	return moved + w.serveMail() // who lists a table should not wait for a sleeper

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"strconv"
 	"time"
@@ -60,8 +61,20 @@ func percent(part, whole float64) string {
 	if whole == 0 {
 		return ""
 	}
-	return strconv.FormatFloat(100*part/whole, 'f', 1, 64) + "%"
+	return fixed(100*part/whole) + "%"
 }
+
+// span writes seconds with three digits: 256ns, 1.02µs, 12.3ms.
+func span(seconds float64) string {
+	d, unit := time.Duration(math.Round(seconds*1e9)), time.Duration(1)
+	for d/unit >= 1000 {
+		unit *= 10
+	}
+	return d.Round(unit).String()
+}
+
+// fixed writes a number with one decimal.
+func fixed(x float64) string { return strconv.FormatFloat(x, 'f', 1, 64) }
 
 func endpoint(address string, port uint16) string {
 	return net.JoinHostPort(address, strconv.Itoa(int(port)))

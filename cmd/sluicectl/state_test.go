@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,15 +14,22 @@ import (
 	"github.com/sluice-lb/sluice/ctl/server/servertest"
 )
 
+var saturated = time.Unix(60, 0)
+
 func state() *servertest.Engine {
 	return &servertest.Engine{
-		State: api.Status{Version: "1.2.3", DPDK: "DPDK 22.11.4", PID: 42, Started: time.Unix(0, 0), Workers: 1, Flows: 275, FlowsMax: 1500, Flows6: 25, Flows6Max: 500, Evicted: 4, MbufsInUse: 512, Mbufs: 8192},
+		State: api.Status{Version: "1.2.3", DPDK: "DPDK 22.11.4", PID: 42, Started: time.Unix(0, 0), Workers: 2,
+			Busy: []float64{0.125, 0.98765}, Saturated: []api.Saturation{{Worker: 1, Since: saturated}},
+			FullestRing: &api.Ring{Worker: 1, Kind: api.RingFromWorker, Peer: "0", Waiting: 3, Highest: 1024, Size: 2048}, Flows: 275, FlowsMax: 1500, Flows6: 25, Flows6Max: 500, Evicted: 4, MbufsInUse: 512, MbufsHigh: 700, Mbufs: 8192},
 		PortList: []api.Port{{Name: "wan", Link: "up", MAC: "02:00:00:00:00:01", MTU: 1500, Queues: 1, Driver: "net_af_packet", Twin: "wan0",
-			RxPackets: 1234567, RxBytes: 1 << 30, TxPackets: 1, TxBytes: 60, RxErrors: 1, TxErrors: 2, ToKernel: 7, FromKernel: 8,
+			RxPackets: 1234567, RxBytes: 1 << 30, TxPackets: 1, TxBytes: 60, RxErrors: 1, TxErrors: 2, ToKernel: 7, FromKernel: 8, HandedOver: 9,
 			Twins: []api.Twin{{Name: "wan0", ToKernel: 5, FromKernel: 8, Lost: map[string]uint64{"ring-full": 3, "write": 0, "twin-down": 1}},
 				{Name: "wan0.100", VLAN: 100, ToKernel: 2}},
 			Limits: []string{"no RSS: workers hand over", "no link state: read from the interface"}}},
-		Loops: []api.Worker{{ID: 0, Core: 1, Received: 10, Generated: 2, Transmitted: 9, ToKernel: 2, Dropped: 1, Flows: 3, FlowsMax: 1500, Flows6: 1, Flows6Max: 500, FlowsNew: 5, FlowsExpired: 2, FlowsEvicted: 4, Busy: 0.125}},
+		Loops: []api.Worker{{ID: 0, Core: 1, Received: 10, Generated: 2, Transmitted: 9, ToKernel: 2, Dropped: 1, Flows: 3, FlowsMax: 1500, Flows6: 1, Flows6Max: 500, FlowsNew: 5, FlowsExpired: 2, FlowsEvicted: 4, Busy: 0.125,
+			SaturatedSince: &saturated, Gaps: api.Gaps{Count: 3, P50: 2.56e-7, P999: 1.0239e-5, P9999: 0.0012345, Longest: 2, LongestAt: &saturated},
+			Ports: []api.Arrivals{{Port: "wan", Packets: 130, Bursts: 4, FullBursts: 2, HandedOver: 5, Fill: 32.46, Full: 0.5}, {Port: "lan"}},
+			Rings: []api.Ring{{Kind: api.RingToKernel, Peer: "other", Waiting: 1, Highest: 12, Size: 1024}, {Kind: api.RingFromKernel, Peer: "wan", Size: 1024}}}},
 		Ends: []api.Verdict{{Name: "forwarded", Outcome: "transmitted", Packets: 9, Workers: []uint64{9}, Help: "rewritten for its flow and transmitted"},
 			{Name: "no-route", Outcome: "dropped", Packets: 1, Workers: []uint64{1}, Help: "the gateway's kernel has no route"},
 			{Name: "fragment", Outcome: "dropped", Workers: []uint64{0}, Help: "fragment addressed to a service"}},
@@ -45,16 +53,19 @@ started    %s
 revision   0
 services   0
 backends   0
-workers    1
+workers    2
+busy       12.5%%, 98.8%%
+saturated  worker 1 since %s
+rings      fullest 1024 of 2048 (50.0%%), now 3: worker 1 from-worker 0
 flows      250 of 1000 (25.0%%)
 flows6     25 of 500 (5.0%%)
 evicted    4
-mbufs      512 of 8192 (6.2%%)
+mbufs      512 of 8192 (6.2%%), at most 700
 hugepages  no
-`, time.Unix(0, 0).Format(time.RFC3339)))
+`, time.Unix(0, 0).Format(time.RFC3339), saturated.Format(time.RFC3339)))
 	s.ok("ports", `
-PORT  LINK  MAC                 MTU  QUEUES  DRIVER         TWIN       RX  RX-BYTES  TX  TX-BYTES  MISSED  ERRORS  NOBUF  TO-KERNEL  FROM-KERNEL
-wan   up    02:00:00:00:00:01  1500       1  net_af_packet  wan0  1234567  1.00 GiB   1      60 B       0       3      0          7            8
+PORT  LINK  MAC                 MTU  QUEUES  DRIVER         TWIN       RX  RX-BYTES  TX  TX-BYTES  MISSED  ERRORS  NOBUF  TO-KERNEL  FROM-KERNEL  HANDED-OVER
+wan   up    02:00:00:00:00:01  1500       1  net_af_packet  wan0  1234567  1.00 GiB   1      60 B       0       3      0          7            8            9
 
 TWIN      PORT  VLAN  TO-KERNEL  FROM-KERNEL  LOST
 wan0      wan      -          5            8  ring-full 3, twin-down 1
@@ -63,10 +74,23 @@ wan0.100  wan    100          2            0  -
 wan: no RSS: workers hand over
 wan: no link state: read from the interface
 `)
-	s.ok("workers", `
-WORKER  CORE   BUSY  RECEIVED  GENERATED  TRANSMITTED  TO-KERNEL  HANDED-OVER  DROPPED  FLOWS   MAX  FLOWS6  MAX6  CREATED  EXPIRED  EVICTED
-     0     1  12.5%        10          2            9          2            0        1      2  1000       1   500        5        2        4
-`)
+	since := saturated.Format(time.RFC3339)
+	workers := fmt.Sprintf(`
+WORKER  CORE  RECEIVED  GENERATED  TRANSMITTED  TO-KERNEL  HANDED-OVER  DROPPED  FLOWS   MAX  FLOWS6  MAX6  CREATED  EXPIRED  EVICTED
+     0     1        10          2            9          2            0        1      2  1000       1   500        5        2        4
+
+WORKER   BUSY  SATURATED%s  GAP-P50  GAP-P99.9  GAP-P99.99  GAP-LONGEST  LONGEST-AT
+     0  12.5%%  since %s    256ns     10.2µs      1.23ms           2s  %s
+
+WORKER  PORT  PACKETS  BURSTS  FILL   FULL  FULL-BURSTS  HANDED-OVER
+     0  wan       130       4  32.5  50.0%%            2            5
+     0  lan         0       0   0.0   0.0%%            0            0
+
+WORKER  RING             WAITING  HIGHEST  SIZE
+     0  to-kernel other        1       12  1024
+`, strings.Repeat(" ", len("since ")+len(since)-len("SATURATED")), since, since)
+	s.ok("workers", workers)
+	s.ok("workers --all", workers+"     0  from-kernel wan        0        0  1024\n")
 	s.ok("verdicts", `
 VERDICT    OUTCOME      PACKETS  SHARE  MEANING
 forwarded  transmitted        9  90.0%  rewritten for its flow and transmitted
@@ -121,5 +145,11 @@ func TestMachineOutput(t *testing.T) {
 		fromYAML, err := yaml.YAMLToJSON([]byte(out))
 		require.NoError(t, err)
 		require.JSONEq(t, string(wantJSON), string(fromYAML), line)
+	}
+}
+
+func TestSpan(t *testing.T) {
+	for seconds, want := range map[float64]string{0: "0s", 1e-9: "1ns", 9.996e-7: "1µs", 1.0239e-5: "10.2µs", 0.0012345: "1.23ms", 68.7: "1m8.7s"} {
+		require.Equal(t, want, span(seconds), "%g s", seconds)
 	}
 }

@@ -3,7 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
-	"time"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -37,15 +37,18 @@ func statusTable(w io.Writer, s api.Status) error {
 		{"version", s.Version},
 		{"dpdk", s.DPDK},
 		{"pid", s.PID},
-		{"started", s.Started.Local().Format(time.RFC3339)},
+		{"started", moment(s.Started)},
 		{"revision", s.Revision},
 		{"services", s.Services},
 		{"backends", s.Backends},
 		{"workers", s.Workers},
+		{"busy", shares(s.Busy)},
+		{"saturated", saturations(s.Saturated)},
+		{"rings", fullest(s.FullestRing)},
 		{"flows", used(s.Flows-s.Flows6, s.FlowsMax-s.Flows6Max)},
 		{"flows6", used(s.Flows6, s.Flows6Max)},
 		{"evicted", s.Evicted},
-		{"mbufs", used(uint64(max(s.MbufsInUse, 0)), uint64(max(s.Mbufs, 0)))},
+		{"mbufs", used(uint64(max(s.MbufsInUse, 0)), uint64(max(s.Mbufs, 0))) + fmt.Sprintf(", at most %d", s.MbufsHigh)},
 		{"hugepages", hugepages},
 	} {
 		if _, err := fmt.Fprintf(w, "%-10s %v\n", line[0], line[1]); err != nil {
@@ -60,4 +63,32 @@ func used(n, size uint64) string {
 		return fmt.Sprint(n)
 	}
 	return fmt.Sprintf("%d of %d (%s)", n, size, percent(float64(n), float64(size)))
+}
+
+// shares reads "12.5%, 3.1%": a share for each worker.
+func shares(list []float64) string {
+	out := make([]string, len(list))
+	for i, share := range list {
+		out[i] = percent(share, 1)
+	}
+	return strings.Join(out, ", ")
+}
+
+func saturations(list []api.Saturation) string {
+	out := make([]string, len(list))
+	for i, s := range list {
+		out[i] = fmt.Sprintf("worker %d since %s", s.Worker, moment(s.Since))
+	}
+	if len(out) == 0 {
+		return "no worker"
+	}
+	return strings.Join(out, ", ")
+}
+
+// fullest says which ring was fullest since the start.
+func fullest(r *api.Ring) string {
+	if r == nil {
+		return "empty so far"
+	}
+	return fmt.Sprintf("fullest %s, now %d: worker %d %s %s", used(uint64(max(r.Highest, 0)), uint64(max(r.Size, 0))), r.Waiting, r.Worker, r.Kind, r.Peer)
 }

@@ -34,7 +34,8 @@ func cleanCommand(file *string) *cobra.Command {
 	}
 }
 
-// clean refuses while a daemon lives, which holds the control socket.
+// clean refuses while a daemon lives, which holds the control socket, or another
+// one on the same interfaces.
 func clean(c *config.Config) error {
 	mode, _ := strconv.ParseUint(c.Control.Mode, 8, 32) // validated
 	control, err := server.Listen(c.Control.Socket, fs.FileMode(mode), c.Control.Group)
@@ -42,6 +43,11 @@ func clean(c *config.Config) error {
 		return fmt.Errorf("clean: %w", err)
 	}
 	defer control.Close()
+	claims, err := claim(c)
+	if err != nil {
+		return fmt.Errorf("clean: %w", err)
+	}
+	defer func() { _ = claims.release() }()
 	if err := kernel.Recover(undoFile(c), newLog(c.Log)); err != nil {
 		return err
 	}

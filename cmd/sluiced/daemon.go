@@ -40,6 +40,7 @@ type daemon struct {
 	reread  loader
 	log     *slog.Logger
 	sockets []net.Listener // the control socket, and /metrics if configured
+	claims  claims         // of the interfaces under ports
 	plane   *dataplane
 	path    *kernel.Path
 	engine  *engine
@@ -87,6 +88,9 @@ func (d *daemon) start() error {
 		return err
 	}
 	var err error
+	if d.claims, err = claim(d.config); err != nil {
+		return err
+	}
 	if d.plane, err = openDataplane(d.config); err != nil {
 		return err
 	}
@@ -209,6 +213,7 @@ func (d *daemon) stop() (err error) {
 	if d.plane != nil {
 		err = errors.Join(err, d.plane.close())
 	}
+	err = errors.Join(err, d.claims.release())
 	for _, s := range d.sockets {
 		if e := s.Close(); e != nil && !errors.Is(e, net.ErrClosed) {
 			err = errors.Join(err, e)

@@ -29,6 +29,7 @@ type dataplane struct {
 	hops    *service.NextHops
 	store   *service.Store
 	rings   []*packet.KernelRings
+	peers   *worker.Peers // nil with one worker
 	tables  []*flow.Table
 	workers []*worker.Worker
 
@@ -130,9 +131,8 @@ func (d *dataplane) makeWorkers(c *config.Config) error {
 	for i, p := range d.ports {
 		ports[i] = p
 	}
-	var peers *worker.Peers
 	if n := len(c.Workers.Cores); n > 1 {
-		peers = worker.NewPeers(n, handoverRing)
+		d.peers = worker.NewPeers(n, handoverRing)
 	}
 	idle, _ := worker.ParseIdle(c.Workers.Idle) // validated
 	for id := range c.Workers.Cores {
@@ -143,7 +143,7 @@ func (d *dataplane) makeWorkers(c *config.Config) error {
 		rings := packet.NewKernelRings(len(ports), kernelRing)
 		d.tables, d.rings = append(d.tables, table), append(d.rings, rings)
 		d.workers = append(d.workers, worker.New(worker.Config{
-			ID: id, Ports: ports, VLANs: vlans(c.Ports), Pool: d.pool, Store: d.store, Table: table, Kernel: rings, Peers: peers,
+			ID: id, Ports: ports, VLANs: vlans(c.Ports), Pool: d.pool, Store: d.store, Table: table, Kernel: rings, Peers: d.peers,
 			Services: c.Limits.Services + 1, Backends: c.Limits.Backends + 1, // ids start at 1
 			Limits: workerLimits(c.Limits), Idle: idle,
 		}))

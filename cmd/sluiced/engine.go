@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"os"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/sluice-lb/sluice/ctl/api"
@@ -24,7 +23,7 @@ type engine struct {
 	*daemon
 	builder *build.Builder
 	started time.Time
-	busy    []atomic.Uint64 // per worker: share of busy polls in the last second, in 1/1000
+	watch   *saturation
 
 	changing  sync.Mutex // one change at a time, the kernel's addresses included
 	live      bool       // packets flow; guarded by changing
@@ -38,7 +37,7 @@ type engine struct {
 }
 
 func newEngine(d *daemon) *engine {
-	e := &engine{daemon: d, started: time.Now(), busy: make([]atomic.Uint64, len(d.plane.workers)),
+	e := &engine{daemon: d, started: time.Now(), watch: newSaturation(d.plane),
 		baseline: map[service.BackendID]worker.Load{}, done: make(chan struct{})}
 	limits := build.Limits{Services: d.config.Limits.Services, Backends: d.config.Limits.Backends}
 	e.builder = build.New(d.plane.store, limits, usage{e})
@@ -78,10 +77,12 @@ func (e *engine) Status() api.Status {
 	s := api.Status{
 		Version: release(), DPDK: dpdk.Version(), PID: os.Getpid(), Started: e.started,
 		Revision: e.plane.store.Load().Revision, Workers: len(e.plane.workers),
-		Mbufs: e.plane.pool.Size(), MbufsInUse: e.plane.pool.InUse(), Hugepages: e.plane.eal.HasHugepages(),
+		Mbufs: e.plane.pool.Size(), MbufsInUse: e.plane.pool.InUse(), MbufsHigh: e.watch.mbufs(), Hugepages: e.plane.eal.HasHugepages(),
 	}
 	s.Services, s.Backends = e.builder.Counts()
-	for _, w := range e.Workers() {
+	workers := e.Workers()
+	saturated(&s, workers)
+	for _, w := range workers {
 		s.Flows += w.Flows
 		s.FlowsMax += w.FlowsMax
 		s.Flows6 += w.Flows6
@@ -102,8 +103,10 @@ func (e *engine) Workers() []api.Worker {
 			Flows: s.Flows.Load(), FlowsMax: uint64(e.plane.tables[i].Cap()),
 			Flows6: s.Flows6.Load(), Flows6Max: uint64(e.plane.tables[i].Cap6()),
 			FlowsNew: s.Created.Load(), FlowsExpired: s.Expired.Load(), FlowsEvicted: s.Evicted.Load(),
-			Polls: s.Polls.Load(), BusyPolls: s.BusyPolls.Load(), Busy: float64(e.busy[i].Load()) / 1000,
+			Polls: s.Polls.Load(), BusyPolls: s.BusyPolls.Load(),
+			Gaps: gaps(w), Rings: e.rings(i),
 		}
+		e.watch.show(&out[i], e.config.Ports)
 		for v := packet.Verdict(0); v < packet.NumVerdicts; v++ {
 			*outcome(&out[i], v) += s.Verdicts[v].Load()
 		}

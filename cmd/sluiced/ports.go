@@ -15,6 +15,9 @@ func (e *engine) Ports() []api.Port {
 	out := make([]api.Port, len(e.plane.ports))
 	for i, p := range e.plane.ports {
 		out[i] = e.port(p)
+		for _, w := range e.plane.workers {
+			out[i].HandedOver += w.Stats().Port(i).HandedOver
+		}
 		for _, t := range twins {
 			if t.Port == i {
 				addTwin(&out[i], t)

@@ -53,7 +53,6 @@ func (e *engine) resolveWanted() {
 // ports' carriers, measure how busy workers are.
 func (e *engine) look() func() {
 	up, known := make([]bool, len(e.plane.ports)), make([]bool, len(e.plane.ports))
-	last := make([][2]uint64, len(e.plane.workers))
 	follow := func() {
 		for i, p := range e.plane.ports {
 			if now := p.LinkUp(); now != up[i] || !known[i] {
@@ -66,13 +65,7 @@ func (e *engine) look() func() {
 	return func() {
 		follow()
 		e.builder.Collect()
-		for i, w := range e.plane.workers {
-			now := [2]uint64{w.Stats().Polls.Load(), w.Stats().BusyPolls.Load()}
-			if polls := now[0] - last[i][0]; polls > 0 {
-				e.busy[i].Store(1000 * (now[1] - last[i][1]) / polls)
-			}
-			last[i] = now
-		}
+		e.watch.look(e.log, time.Now())
 	}
 }
 

@@ -18,8 +18,13 @@ type Status struct {
 	Flows6Max  uint64    `json:"flows6_max" doc:"IPv6 alone."`
 	Evicted    uint64    `json:"flows_evicted" doc:"Embryonic flows ended to make room for new ones."`
 	MbufsInUse int       `json:"mbufs_in_use" doc:"Packet buffers out of the pool, receive rings included."`
+	MbufsHigh  int       `json:"mbufs_highest" doc:"Most packet buffers out of the pool at one look a second, since the start."`
 	Mbufs      int       `json:"mbufs"`
 	Hugepages  bool      `json:"hugepages"`
+
+	Busy        []float64    `json:"busy" nullable:"false" doc:"Per worker: share of the last second in polls that moved packets, 0 to 1."`
+	Saturated   []Saturation `json:"saturated" nullable:"false" doc:"Workers that do not keep up."`
+	FullestRing *Ring        `json:"fullest_ring,omitempty" doc:"The ring between workers or with the kernel path that was fullest since the start."`
 }
 
 // Port is a DPDK port, its twin and its counters.
@@ -42,6 +47,7 @@ type Port struct {
 	RxNoBuf    uint64 `json:"rx_nobuf"`
 	ToKernel   uint64 `json:"to_kernel" doc:"Frames written to the twins."`
 	FromKernel uint64 `json:"from_kernel" doc:"Frames read from the twins."`
+	HandedOver uint64 `json:"handed_over" doc:"Packets that the device brought to a worker that does not own them."`
 
 	Twins  []Twin   `json:"twins" nullable:"false" doc:"Of the untagged network and of each VLAN."`
 	Limits []string `json:"limits" nullable:"false" doc:"What the device lacks, and what is done instead."`
@@ -75,7 +81,13 @@ type Worker struct {
 	FlowsEvicted uint64  `json:"flows_evicted" doc:"Embryonic, ended to make room for a new one."`
 	Polls        uint64  `json:"polls"`
 	BusyPolls    uint64  `json:"busy_polls" doc:"Rounds that moved packets."`
-	Busy         float64 `json:"busy" doc:"Share of busy polls in the last second, 0 to 1."`
+	BusySeconds  float64 `json:"busy_seconds" doc:"Time in rounds that moved packets."`
+	Busy         float64 `json:"busy" doc:"That time's share of the last second, 0 to 1."`
+
+	SaturatedSince *time.Time `json:"saturated_since,omitempty" doc:"There while the worker does not keep up: busy for 90% of the time, and half of the bursts from a port are full."`
+	Gaps           Gaps       `json:"gaps" doc:"Time between two polls."`
+	Ports          []Arrivals `json:"ports" nullable:"false" doc:"What it takes from each port."`
+	Rings          []Ring     `json:"rings" nullable:"false" doc:"Where packets wait for it, or for the kernel path."`
 }
 
 // Verdict is how many packets ended one way.

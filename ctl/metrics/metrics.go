@@ -54,6 +54,7 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	}
 	for _, w := range c.source.Workers() {
 		sendWorker(out, w)
+		sendSaturation(out, w)
 	}
 	for _, p := range c.source.Ports() {
 		sendPort(out, p)
@@ -71,6 +72,7 @@ func (c collector) status(out chan<- prometheus.Metric) {
 	flowsMax.send(out, s.Flows6Max, "ipv6")
 	mbufs.send(out, uint64(s.Mbufs))
 	mbufsInUse.send(out, uint64(s.MbufsInUse))
+	mbufsHigh.send(out, uint64(s.MbufsHigh))
 }
 
 func sendWorker(out chan<- prometheus.Metric, w api.Worker) {

@@ -4,6 +4,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 	"github.com/stretchr/testify/assert"
@@ -16,7 +17,7 @@ import (
 type fixed struct{}
 
 func (fixed) Status() api.Status {
-	return api.Status{Version: "v", DPDK: "d", Revision: 7, FlowsMax: 110, Flows6Max: 10, Mbufs: 20, MbufsInUse: 3}
+	return api.Status{Version: "v", DPDK: "d", Revision: 7, FlowsMax: 110, Flows6Max: 10, Mbufs: 20, MbufsInUse: 3, MbufsHigh: 4}
 }
 
 func (fixed) Ports() []api.Port {
@@ -25,7 +26,12 @@ func (fixed) Ports() []api.Port {
 }
 
 func (fixed) Workers() []api.Worker {
-	return []api.Worker{{ID: 1, Received: 41, Generated: 42, Flows: 47, Flows6: 4, FlowsNew: 44, FlowsExpired: 45, FlowsEvicted: 46}}
+	return []api.Worker{{ID: 1, Received: 41, Generated: 42, Flows: 47, Flows6: 4, FlowsNew: 44, FlowsExpired: 45, FlowsEvicted: 46,
+		BusySeconds: 48.5, SaturatedSince: new(time.Time),
+		Gaps:  api.Gaps{Count: 9, Sum: 0.25, Longest: 0.125, Buckets: []api.GapBucket{{Within: 2.56e-07, Count: 3}, {Within: 1.024e-06, Count: 8}}},
+		Ports: []api.Arrivals{{Port: "lan", Packets: 71, Bursts: 72, FullBursts: 73, HandedOver: 74}},
+		Rings: []api.Ring{{Worker: 1, Kind: api.RingFromWorker, Peer: "0", Waiting: 75, Highest: 76, Size: 128}},
+	}}
 }
 
 func (fixed) Verdicts() []api.Verdict {
@@ -45,7 +51,7 @@ func TestSeries(t *testing.T) {
 		`sluice_build_info{dpdk="d",version="v"} 1`,
 		`sluice_config_revision 7`,
 		`sluice_flows_max{family="ipv4"} 100`, `sluice_flows_max{family="ipv6"} 10`,
-		`sluice_mbufs 20`, `sluice_mbufs_in_use 3`,
+		`sluice_mbufs 20`, `sluice_mbufs_in_use 3`, `sluice_mbufs_highest_in_use 4`,
 		`sluice_port_up{port="lan"} 1`,
 		`sluice_port_lost_packets_total{port="lan",reason="rx-missed"} 33`,
 		`sluice_port_to_kernel_packets_total{port="lan"} 34`, `sluice_port_from_kernel_packets_total{port="lan"} 35`,
@@ -54,6 +60,18 @@ func TestSeries(t *testing.T) {
 		`sluice_worker_flows{family="ipv4",worker="1"} 43`, `sluice_worker_flows{family="ipv6",worker="1"} 4`,
 		`sluice_worker_flows_created_total{worker="1"} 44`, `sluice_worker_flows_expired_total{worker="1"} 45`,
 		`sluice_worker_flows_evicted_total{worker="1"} 46`,
+		`sluice_worker_busy_seconds_total{worker="1"} 48.5`, `sluice_worker_saturated{worker="1"} 1`,
+		`sluice_worker_poll_gap_seconds_bucket{worker="1",le="2.56e-07"} 3`,
+		`sluice_worker_poll_gap_seconds_bucket{worker="1",le="1.024e-06"} 8`,
+		`sluice_worker_poll_gap_seconds_bucket{worker="1",le="+Inf"} 9`,
+		`sluice_worker_poll_gap_seconds_sum{worker="1"} 0.25`, `sluice_worker_poll_gap_seconds_count{worker="1"} 9`,
+		`sluice_worker_longest_poll_gap_seconds{worker="1"} 0.125`,
+		`sluice_worker_port_packets_total{port="lan",worker="1"} 71`, `sluice_worker_port_bursts_total{port="lan",worker="1"} 72`,
+		`sluice_worker_port_full_bursts_total{port="lan",worker="1"} 73`,
+		`sluice_worker_port_handed_over_packets_total{port="lan",worker="1"} 74`,
+		`sluice_ring_packets{kind="from-worker",peer="0",worker="1"} 75`,
+		`sluice_ring_highest_packets{kind="from-worker",peer="0",worker="1"} 76`,
+		`sluice_ring_size_packets{kind="from-worker",peer="0",worker="1"} 128`,
 		`sluice_packets_total{outcome="transmitted",verdict="forwarded",worker="0"} 51`,
 		`sluice_packets_total{outcome="transmitted",verdict="forwarded",worker="1"} 52`,
 		`sluice_backend_weight{backend="[2001:db8::11]:81",service="tcp:[2001:db8::1]:80"} 61`,

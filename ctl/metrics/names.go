@@ -17,7 +17,11 @@ func gauge(name, help string, labels ...string) series {
 }
 
 func (s series) send(out chan<- prometheus.Metric, value uint64, labels ...string) {
-	out <- prometheus.MustNewConstMetric(s.desc, s.kind, float64(value), labels...)
+	s.sendFloat(out, float64(value), labels...)
+}
+
+func (s series) sendFloat(out chan<- prometheus.Metric, value float64, labels ...string) {
+	out <- prometheus.MustNewConstMetric(s.desc, s.kind, value, labels...)
 }
 
 var (
@@ -26,6 +30,7 @@ var (
 	flowsMax   = gauge("flows_max", "Flows that fit into the tables of all workers.", "family")
 	mbufs      = gauge("mbufs", "Packet buffers in the pool.")
 	mbufsInUse = gauge("mbufs_in_use", "Packet buffers out of the pool, receive rings included.")
+	mbufsHigh  = gauge("mbufs_highest_in_use", "Most packet buffers out of the pool at one look a second, since the start.")
 
 	verdictPackets = counter("packets_total", "Packets by how they ended.", "worker", "verdict", "outcome")
 	received       = counter("worker_received_packets_total", "Packets from ports and other workers.", "worker")
@@ -36,6 +41,19 @@ var (
 	flowsEvicted   = counter("worker_flows_evicted_total", "Embryonic flows ended to make room for new ones.", "worker")
 	polls          = counter("worker_polls_total", "Rounds of the poll loop.", "worker")
 	busyPolls      = counter("worker_busy_polls_total", "Rounds that moved packets.", "worker")
+	busySeconds    = counter("worker_busy_seconds_total", "Time in rounds that moved packets; its rate is the share of the core that is in use.", "worker")
+	isSaturated    = gauge("worker_saturated", "1 while the worker does not keep up: busy for 90% of the time, half of the bursts from a port full.", "worker")
+	pollGap        = prometheus.NewDesc("sluice_worker_poll_gap_seconds", "Time between the beginnings of two rounds of the poll loop.", []string{"worker"}, nil)
+	longestGap     = gauge("worker_longest_poll_gap_seconds", "The longest of these since the start.", "worker")
+
+	arrivedPackets = counter("worker_port_packets_total", "Packets that the worker took from the port.", "worker", "port")
+	arrivedBursts  = counter("worker_port_bursts_total", "Bursts that the worker took from the port, empty ones not counted.", "worker", "port")
+	fullBursts     = counter("worker_port_full_bursts_total", "Of these, bursts of 64 packets: more were waiting.", "worker", "port")
+	handedOver     = counter("worker_port_handed_over_packets_total", "Packets from the port that belong to another worker.", "worker", "port")
+
+	ringWaiting = gauge("ring_packets", "Packets that wait in a ring between workers or with the kernel path.", "worker", "kind", "peer")
+	ringHighest = gauge("ring_highest_packets", "Most packets that were found waiting there since the start.", "worker", "kind", "peer")
+	ringSize    = gauge("ring_size_packets", "Packets that the ring has room for.", "worker", "kind", "peer")
 
 	portUp         = gauge("port_up", "1 when the port has a carrier.", "port")
 	portRxPackets  = counter("port_receive_packets_total", "Packets received by the device.", "port")

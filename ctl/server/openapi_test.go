@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"sigs.k8s.io/yaml"
@@ -94,7 +95,9 @@ func TestOpenAPISpeaksTheTypes(t *testing.T) {
 	weight := uint32(1)
 	for name, v := range map[string]any{
 		"Service": api.Service{Scheduler: "rr", LocalAddresses: []string{"x"}},
-		"Backend": api.Backend{Port: 1, Weight: &weight}, "Status": api.Status{}, "Port": api.Port{}, "Worker": api.Worker{},
+		"Backend": api.Backend{Port: 1, Weight: &weight}, "Status": api.Status{FullestRing: &api.Ring{}}, "Port": api.Port{},
+		"Worker": api.Worker{SaturatedSince: new(time.Time)}, "Gaps": api.Gaps{LongestAt: new(time.Time)}, "Ring": api.Ring{},
+		"Arrivals": api.Arrivals{}, "Saturation": api.Saturation{},
 		"Verdict": api.Verdict{}, "Flow": api.Flow{Local: "x"}, "ServiceCounters": api.ServiceCounters{},
 		"BackendCounters": api.BackendCounters{Removed: true}, "Reload": api.Reload{},
 	} {

@@ -8,8 +8,8 @@ static uint64_t now(void)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* As Bucket in bucket.go. */
-static unsigned bucket(uint64_t v)
+/* As Class in worker/gap, without its upper end. */
+static unsigned class_of(uint64_t v)
 {
 	if (v < 16)
 		return (unsigned)v;
@@ -17,7 +17,7 @@ static unsigned bucket(uint64_t v)
 	return (shift + 1) * 16 + ((v >> shift) & 15);
 }
 
-void sluice_spin(uint64_t ns, uint64_t turn, uint64_t *counts, uint64_t *max)
+void sluice_spin(uint64_t ns, uint64_t turn, uint64_t *counts, unsigned classes, uint64_t *max)
 {
 	uint64_t last = now(), end = last + ns;
 	*max = 0;
@@ -27,7 +27,8 @@ void sluice_spin(uint64_t ns, uint64_t turn, uint64_t *counts, uint64_t *max)
 			t = now();
 			gap = t - last;
 		} while (gap < turn);
-		counts[bucket(gap)]++;
+		unsigned class = class_of(gap);
+		counts[class < classes ? class : classes - 1]++;
 		if (gap > *max)
 			*max = gap;
 		last = t;

@@ -5,40 +5,33 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
-	"pgregory.net/rapid"
+
+	"github.com/sluice-lb/sluice/worker/gap"
 )
 
-func TestBucketHoldsItsGap(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		ns := rapid.Uint64Range(0, 1<<60).Draw(t, "ns")
-		b := Bucket(ns)
-		assert.Less(t, ns, Bound(b))
-		if b > 0 {
-			assert.GreaterOrEqual(t, ns, Bound(b-1))
-		}
-	})
-}
-
+// The loop in C counts by the classes of package gap: the bounds of what it
+// counted are around the time that it took.
 func TestRunCountsAllOfTheTime(t *testing.T) {
-	var counts [Buckets]uint64
-	longest := Run(20*time.Millisecond, 0, &counts)
+	counts, longest := Run(20*time.Millisecond, 0)
 	var least, most time.Duration
-	for b, n := range counts {
-		if n > 0 && b > 0 {
-			least += time.Duration(n * Bound(b-1))
-			most += time.Duration(n * Bound(b))
+	for class, n := range counts {
+		if n > 0 && class > 0 {
+			least += time.Duration(n * gap.Bound(class-1))
+			most += time.Duration(n * gap.Bound(class))
 		}
 	}
 	assert.LessOrEqual(t, least, 20*time.Millisecond+longest)
 	assert.GreaterOrEqual(t, most, 20*time.Millisecond)
-	assert.NotZero(t, counts[Bucket(uint64(longest))])
+	assert.NotZero(t, counts[gap.Class(uint64(longest))])
+	for _, n := range counts[gap.Class(uint64(longest))+1:] {
+		assert.Zero(t, n)
+	}
 }
 
 func TestTurnIsTheLeastGap(t *testing.T) {
-	var counts [Buckets]uint64
 	const turn = 100 * time.Microsecond
-	Run(20*time.Millisecond, turn, &counts)
-	for b, n := range counts[:Bucket(uint64(turn))] {
+	counts, _ := Run(20*time.Millisecond, turn)
+	for b, n := range counts[:gap.Class(uint64(turn))] {
 		assert.Zero(t, n, "gaps of %d ns", b)
 	}
 	var turns uint64

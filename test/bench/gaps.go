@@ -58,7 +58,7 @@ func (b *bench) gaps() error {
 		return fmt.Errorf("gaps: %w", err)
 	}
 	g.churn = startChurn(r)
-	for start := time.Now(); err == nil && g.churned.total() < gapPolls && time.Since(start) < b.gapsLast(); {
+	for start := time.Now(); err == nil && g.churned.Count() < gapPolls && time.Since(start) < b.gapsLast(); {
 		err = b.machine.onCore(g.inTurn)
 	}
 	if err = errors.Join(err, g.churn.end(), unix.Munmap(frames)); err != nil {
@@ -97,7 +97,7 @@ func (g *gapRun) open() (frames []byte, err error) {
 		}
 		var first watch
 		err := g.worker(&first, quietFor)
-		g.turn = first.took / time.Duration(first.total())
+		g.turn = first.took / time.Duration(first.Count())
 		return err
 	})
 }
@@ -105,7 +105,7 @@ func (g *gapRun) open() (frames []byte, err error) {
 // inTurn has each loop run for a while.
 func (g *gapRun) inTurn() error {
 	g.spun.usage(func() {
-		g.spun.max = max(g.spun.max, spin.Run(spinFor, g.turn, &g.spun.counts))
+		g.spun.AddClasses(spin.Run(spinFor, g.turn))
 	})
 	if err := g.worker(&g.quiet, quietFor); err != nil {
 		return err
@@ -154,7 +154,7 @@ func (g *gapRun) report(b *bench) {
 }
 
 func (r Result) withGaps(name string, w *watch) Result {
-	r.Case, r.NS, r.Polls, r.Switches = name, w.ns(), w.total(), w.switches
+	r.Case, r.NS, r.Polls, r.Switches = name, w.ns(), w.Count(), w.switches
 	r.P9999, r.P999999, r.Max = w.quantile(0.9999), w.quantile(0.999999), w.longest()
 	return r
 }

@@ -79,6 +79,7 @@ func (n numbers) check(t *testing.T, mbufs int) {
 	assert.Equal(t, float64(workers[0].Received), series(families["sluice_worker_received_packets_total"])["worker=0"])
 	assert.Equal(t, float64(workers[0].Generated), series(families["sluice_worker_generated_packets_total"])["worker=0"])
 	assert.Equal(t, float64(mbufs), series(families["sluice_mbufs_in_use"])[""])
+	checkSaturation(t, families, workers[0])
 
 	services := n.services
 	require.Len(t, services, 1)
@@ -92,6 +93,37 @@ func (n numbers) check(t *testing.T, mbufs int) {
 	for _, name := range []string{"go_goroutines", "process_open_fds"} {
 		assert.Contains(t, families, name)
 	}
+}
+
+// checkSaturation compares what stands still while nothing moves, and insists that
+// what never stands still is there and makes sense.
+func checkSaturation(t *testing.T, families map[string]*dto.MetricFamily, w api.Worker) {
+	require.NotEmpty(t, w.Ports)
+	for _, a := range w.Ports {
+		labels := "port=" + a.Port + " worker=0"
+		assert.NotZero(t, a.Packets)
+		assert.Equal(t, float64(a.Packets), series(families["sluice_worker_port_packets_total"])[labels])
+		assert.Equal(t, float64(a.Bursts), series(families["sluice_worker_port_bursts_total"])[labels])
+		assert.Equal(t, float64(a.FullBursts), series(families["sluice_worker_port_full_bursts_total"])[labels])
+		assert.LessOrEqual(t, a.Bursts, a.Packets)
+		assert.LessOrEqual(t, a.Bursts, w.BusyPolls*uint64(len(w.Ports)))
+	}
+	for _, r := range w.Rings {
+		labels := "kind=" + r.Kind + " peer=" + r.Peer + " worker=0"
+		assert.Equal(t, float64(r.Highest), series(families["sluice_ring_highest_packets"])[labels], labels)
+		assert.Equal(t, float64(r.Size), series(families["sluice_ring_size_packets"])[labels], labels)
+	}
+	busy := series(families["sluice_worker_busy_seconds_total"])["worker=0"]
+	assert.Positive(t, busy)
+	assert.Equal(t, w.BusySeconds, busy)
+	assert.Contains(t, families, "sluice_worker_saturated")
+
+	gaps := families["sluice_worker_poll_gap_seconds"].GetMetric()[0].GetHistogram()
+	assert.Positive(t, gaps.GetSampleCount())
+	assert.LessOrEqual(t, gaps.GetSampleCount(), w.Gaps.Count, "scraped before")
+	assert.Less(t, w.Gaps.Count, w.Polls, "the worker sleeps in this test: some polls end no gap")
+	assert.Len(t, gaps.GetBucket(), len(w.Gaps.Buckets)+1, "and the one without bound")
+	assert.GreaterOrEqual(t, gaps.GetSampleSum(), busy, "busy time is part of the gaps")
 }
 
 // series is the values of a family by their labels, in alphabetical order.

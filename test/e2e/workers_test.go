@@ -53,6 +53,14 @@ func TestTwoWorkersForwardExactly(t *testing.T) {
 	}
 	assert.Equal(t, ports[0].RxPackets+handed, workers[0].Received+workers[1].Received,
 		"handed-over packets are received twice, all others once")
+	assert.Equal(t, handed, ports[0].HandedOver)
+	for _, w := range workers {
+		assert.Equal(t, w.HandedOver, w.Ports[0].HandedOver, "worker %d", w.ID)
+		ring := w.Rings[0]
+		assert.Equal(t, api.RingFromWorker, ring.Kind)
+		assert.Equal(t, fmt.Sprint(1-w.ID), ring.Peer)
+		assert.Positive(t, ring.Highest, "worker %d has found handed-over packets", w.ID)
+	}
 	d.stop()
 }
 

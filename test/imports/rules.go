@@ -20,6 +20,9 @@ var Rules = map[string]Rule{
 	"worker":  {Own: []string{"packet", "service", "flow", "modes"}},
 	"dpdk":    {Own: []string{"packet"}, C: true},
 
+	"worker/gap": {},
+	"dpdk/spin":  {Own: []string{"worker/gap"}, C: true},
+
 	"ctl/api":     {},
 	"ctl/config":  {Own: []string{"ctl/api"}},
 	"ctl/client":  {Own: []string{"ctl/api"}, Tests: realServer},

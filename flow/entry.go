@@ -116,12 +116,16 @@ func (t *Table) settle(i Index, c *Common) {
 
 // Counters are all that passed of a flow of either family.
 func (t *Table) Counters(i Index) Counters {
-	c, sum := t.common(i), t.cold(i).Counters
+	return sum(t.common(i), t.cold(i).Counters)
+}
+
+// sum adds what an entry counted to what is in its cold part.
+func sum(c *Common, total Counters) Counters {
 	for d := range c.packets {
-		sum.Packets[d] += uint64(c.packets[d])
-		sum.Bytes[d] += uint64(c.bytes[d])
+		total.Packets[d] += uint64(c.packets[d])
+		total.Bytes[d] += uint64(c.bytes[d])
 	}
-	return sum
+	return total
 }
 
 // Created is the tick in which a flow of either family began.

@@ -16,6 +16,7 @@ type script struct {
 	flows  [scriptFlows]scriptFlow
 	table  *Table // that they are made in; nil: they are only thought
 	failed bool   // an insert was
+	watch  func() // called before and after each call of the table; may be nil
 }
 
 const (
@@ -47,33 +48,41 @@ func (s *script) step() {
 		s.begin(n)
 	case what < 2:
 		f.live = false
-		if s.table != nil {
-			s.table.Remove(f.index)
-		}
+		s.do(func() { s.table.Remove(f.index) })
 	case what == 2:
 		f.packets++
-		if s.table != nil {
+		s.do(func() {
 			c := s.table.Common(f.index)
 			s.table.Touch(c)
 			s.table.Count(f.index, c, Request, scriptBytes)
-		}
+		})
 	default:
 		f.state = scriptStates[(int(f.packets)+what+n)%len(scriptStates)]
-		if s.table != nil {
-			s.table.SetState(f.index, f.state)
-		}
+		s.do(func() { s.table.SetState(f.index, f.state) })
 	}
 }
 
 func (s *script) begin(n int) {
 	f := &s.flows[n]
 	*f = scriptFlow{life: f.life + 1, live: true, state: StateSynReceived}
-	if s.table != nil {
-		e := f.entry(n)
+	e := f.entry(n)
+	s.do(func() {
 		var ok bool
 		f.index, ok = e.insert(s.table)
 		s.failed = s.failed || !ok
+	})
+}
+
+// do changes the table.
+func (s *script) do(change func()) {
+	if s.table == nil {
+		return
 	}
+	if s.watch != nil {
+		s.watch()
+		defer s.watch()
+	}
+	change()
 }
 
 // entry is the nth flow as it begins: odd ones are IPv6, in all modes in turn.

@@ -31,6 +31,10 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "writer:", write(path, seed))
 		os.Exit(3)
 	}
+	if path := os.Getenv(steppedEnv); path != "" {
+		fmt.Fprintln(os.Stderr, "writer:", writeStepped(path))
+		os.Exit(3)
+	}
 	os.Exit(m.Run())
 }
 

@@ -58,6 +58,9 @@ func raise(s unix.Signal) { _ = unix.Tgkill(os.Getpid(), unix.Gettid(), s) }
 // holds what it held before or what it holds after: what is adopted from it does
 // not depend on where in them a process is killed.
 func TestEveryInstructionLeavesWholeFlows(t *testing.T) {
+	if newTable(t, Config{Flows: 1}).Stats().Memory == "heap" {
+		t.Skip("the race detector's instructions are not those that run, and too many")
+	}
 	runtime.LockOSThread() // a tracer is a thread
 	defer runtime.UnlockOSThread()
 	path := filepath.Join(shmDir(t), "flows")

@@ -3,6 +3,7 @@ package flow
 import (
 	"bytes"
 	"encoding/binary"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -22,9 +23,13 @@ func readSaved(file []byte) (*Saved, error) {
 // savedFile is a file after some changes of a script, and the script.
 func savedFile(t testing.TB) ([]byte, *script) {
 	t.Helper()
-	table, err := newScripted(filepath.Join(shmDir(t), "flows"))
+	dir := shmDir(t)
+	table, err := newScripted(filepath.Join(dir, "flows"))
 	require.NoError(t, err)
-	defer func() { require.NoError(t, table.Close()) }()
+	defer func() {
+		require.NoError(t, table.Close())
+		require.NoError(t, os.RemoveAll(dir)) // now: fuzzing ends its workers without cleaning up
+	}()
 	s := newScript(1, table)
 	for range 2000 {
 		s.step()

@@ -6,7 +6,8 @@
 // locks. Whoever else wants to know asks the worker through its mailbox and is
 // served in slices (Scan). Touches: the table's memory only, one region mapped
 // and prefaulted by New outside Go's heap. After New nothing allocates, nothing
-// makes a system call, and no operation's cost grows with the number of flows.
+// makes a system call (with a file, Advance reads a clock once a tick, and
+// adoption the old file), and no operation's cost grows with the number of flows.
 //
 // # How it is laid out
 //
@@ -19,8 +20,10 @@
 //	  - table.go: flows over these; insert.go; lookup.go and lookup6.go: the
 //	    staged look-up; expire.go: time; scan.go: all of them in slices;
 //	    evict.go: room when there is none
-//	  - memory.go: the region. It holds no pointer and no absolute address, so it
-//	    may live in a shared file later.
+//	  - memory.go: the region. It holds no pointer and no absolute address.
+//	  - file.go: entries in a shared file instead, for a later process; header.go
+//	    and identity.go: what else is in it; saved.go: how that process opens it;
+//	    adopt.go and damage.go: how a table takes over what is in order
 //
 // IPv4 and IPv6 flows share index, wheel and clock, so that a burst of both is
 // looked up in one go. Entries are apart, or IPv4 would pay for long addresses:

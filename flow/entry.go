@@ -135,12 +135,16 @@ func (t *Table) Settle(i Index) {
 
 // Counters are all that passed of a flow of either family.
 func (t *Table) Counters(i Index) Counters {
-	c, sum := t.common(i), t.cold(i).Counters
+	return sum(t.common(i), t.cold(i).Counters)
+}
+
+// sum adds what an entry counted to what is in its cold part.
+func sum(c *Common, total Counters) Counters {
 	for d := range c.Sides {
-		sum.Packets[d] += uint64(c.Sides[d].packets)
-		sum.Bytes[d] += uint64(c.Sides[d].bytes)
+		total.Packets[d] += uint64(c.Sides[d].packets)
+		total.Bytes[d] += uint64(c.Sides[d].bytes)
 	}
-	return sum
+	return total
 }
 
 // Created is the tick in which a flow of either family began.

@@ -21,6 +21,9 @@ func (t *Table) Advance(now time.Duration) {
 		c.now = uint32(c.elapsed / Tick)
 	}
 	c.started, c.last = true, now
+	if t.file != nil {
+		t.file.keepTime(c.now)
+	}
 }
 
 // Now is the table's time in ticks.

@@ -15,6 +15,7 @@ func (t *Table) Insert(e Entry4) (Index, bool) {
 	if i == 0 {
 		return 0, false
 	}
+	e.Flags = 0 // until begin
 	t.hot4[i] = e
 	t.begin(i)
 	return i, true
@@ -32,6 +33,7 @@ func (t *Table) Insert6(e Entry6) (Index, bool) {
 	if i == 0 {
 		return 0, false
 	}
+	e.Flags = 0 // until begin
 	t.hot6[i.position()] = e
 	t.begin(i)
 	return i, true
@@ -64,12 +66,13 @@ func (t *Table) enter(i Index, reqHash, repHash uint64, replies bool) bool {
 // begin makes the flow live whose tuples and settings are in its entry.
 func (t *Table) begin(i Index) {
 	e := t.common(i)
-	e.Flags, e.LastSeen = flagUsed, t.clock.now
+	e.LastSeen = t.clock.now
 	for d := range e.Sides {
 		e.Sides[d].packets, e.Sides[d].bytes = 0, 0
 	}
 	*t.cold(i) = cold{created: t.clock.now}
 	t.wheel.arm(uint32(i), t.deadline(e))
+	t.mark(e, flagUsed)
 }
 
 // Remove ends a flow of either family. An index that is not in use is ignored.
@@ -93,6 +96,7 @@ func (t *Table) leave4(i Index) {
 	if e.hasReply() {
 		t.index.remove(t.Hash(e.Tuple(Reply)), MakeRef(i, Reply))
 	}
+	t.mark(&e.Common, 0) // first: see mark
 	*e = Entry4{}
 }
 
@@ -103,5 +107,6 @@ func (t *Table) leave6(i Index) {
 	if e.hasReply() {
 		t.index.remove(t.Hash6(&rep), MakeRef(i, Reply))
 	}
+	t.mark(&e.Common, 0) // first: see mark
 	*e = Entry6{}
 }

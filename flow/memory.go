@@ -24,6 +24,31 @@ func (l *layout) take(n int) (offset int) {
 	return offset
 }
 
+// entryParts is where the entries of both families begin in a region.
+type entryParts struct {
+	flows, flows6            int // capacities
+	hot4, cold4, hot6, cold6 int // offsets
+}
+
+// takeEntries reserves the entries of that many flows. Position 0 is never used.
+func (l *layout) takeEntries(flows, flows6 int) entryParts {
+	return entryParts{
+		flows: flows, flows6: flows6,
+		hot4:  l.take((flows + 1) * int(unsafe.Sizeof(Entry4{}))),
+		cold4: l.take((flows + 1) * int(unsafe.Sizeof(cold{}))),
+		hot6:  l.take((flows6 + 1) * int(unsafe.Sizeof(Entry6{}))),
+		cold6: l.take((flows6 + 1) * int(unsafe.Sizeof(cold{}))),
+	}
+}
+
+// view is the entries in memory.
+func (p *entryParts) view(memory []byte) entries {
+	return entries{
+		hot4: view[Entry4](memory, p.hot4, p.flows+1), cold4: view[cold](memory, p.cold4, p.flows+1),
+		hot6: view[Entry6](memory, p.hot6, p.flows6+1), cold6: view[cold](memory, p.cold6, p.flows6+1),
+	}
+}
+
 // view is n values of T at offset of memory. T holds no pointers: the collector
 // does not look there.
 func view[T any](memory []byte, offset, n int) []T {

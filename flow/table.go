@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"errors"
 	"fmt"
 	"unsafe"
 )
@@ -16,6 +17,13 @@ type Config struct {
 	Flows6   int      // capacity for IPv6; 0: Insert6 is refused
 	Seed     uint64   // of the hash; 0: random
 	Timeouts Timeouts // zeros: DefaultTimeouts
+
+	// File is a path on tmpfs or hugetlbfs, where nothing is yet: the entries live
+	// there, and a later process can adopt the flows (OpenSaved). Empty: they end
+	// with this process. The two below go with it.
+	File     string
+	Backends int    // highest id that Describe takes
+	Owners   Owners // kept for who adopts
 }
 
 // Table holds the flows of one worker. Only that worker uses it.
@@ -29,6 +37,7 @@ type Table struct {
 	clock clock
 	life  [NumStates]uint32 // ticks of silence that end a flow
 
+	file   *file // of the entries; nil: they are in memory, too
 	memory region
 	bytes  int // of memory in use
 	shared int // of these, what both families share: index and wheel
@@ -58,50 +67,55 @@ func New(c Config) (*Table, error) {
 	if c.Flows6 < 0 || c.Flows6 > MaxFlows {
 		return nil, fmt.Errorf("create flow table: %d IPv6 flows: not between 0 and %d: choose a number that is", c.Flows6, MaxFlows)
 	}
+	if err := checkFile(c); err != nil {
+		return nil, err
+	}
 	life, err := c.Timeouts.ticks()
 	if err != nil {
 		return nil, err
 	}
 	t := &Table{keys: newKeys(c.Seed), life: life}
-	if err := t.place(c.Flows, c.Flows6); err != nil {
+	if err := t.place(c); err != nil {
 		return nil, err
 	}
 	return t, nil
 }
 
 // place allocates the memory and lays the parts out in it.
-func (t *Table) place(flows, flows6 int) (err error) {
-	homes, overflow := indexSize(2 * (flows + flows6))
+func (t *Table) place(c Config) (err error) {
+	homes, overflow := indexSize(2 * (c.Flows + c.Flows6))
 	var l layout
 	buckets := l.take((homes + overflow) * int(unsafe.Sizeof(bucket{})))
 	heads := l.take(wheelSlots * 4)
 	t.shared = l.size
-	hot4 := l.take((flows + 1) * int(unsafe.Sizeof(Entry4{})))
-	cold4 := l.take((flows + 1) * int(unsafe.Sizeof(cold{})))
-	hot6 := l.take((flows6 + 1) * int(unsafe.Sizeof(Entry6{})))
-	cold6 := l.take((flows6 + 1) * int(unsafe.Sizeof(cold{})))
+	var parts entryParts
+	if c.File == "" {
+		parts = l.takeEntries(c.Flows, c.Flows6)
+	}
 	if t.memory, err = allocate(l.size); err != nil {
 		return err
 	}
 	m := t.memory.bytes
 	t.bytes = l.size
-	t.index = newIndex(view[bucket](m, buckets, homes+overflow), homes)
-	t.entries = entries{
-		hot4: view[Entry4](m, hot4, flows+1), cold4: view[cold](m, cold4, flows+1),
-		hot6: view[Entry6](m, hot6, flows6+1), cold6: view[cold](m, cold6, flows6+1),
+	if c.File == "" {
+		t.entries = parts.view(m)
+	} else if t.file, t.entries, err = newFile(c); err != nil {
+		return errors.Join(err, t.memory.free())
 	}
+	t.index = newIndex(view[bucket](m, buckets, homes+overflow), homes)
 	lists := links{&t.entries}
-	t.pools = [numFamilies]pool{newPool(lists, IPv4, flows), newPool(lists, IPv6, flows6)}
+	t.pools = [numFamilies]pool{newPool(lists, IPv4, c.Flows), newPool(lists, IPv6, c.Flows6)}
 	t.hands = [numFamilies]Index{MakeIndex(IPv4, 1), MakeIndex(IPv6, 1)}
 	t.wheel = wheel{links: lists, heads: view[uint32](m, heads, wheelSlots)}
 	return nil
 }
 
-// Close gives the memory back. Entries must not be used any more.
+// Close gives the memory back. Entries must not be used any more. A file stays,
+// with its flows, for another process to adopt.
 func (t *Table) Close() error {
 	t.index, t.entries = index{}, entries{} // what comes too late panics
 	t.pools, t.wheel = [numFamilies]pool{}, wheel{}
-	return t.memory.free()
+	return errors.Join(t.file.close(), t.memory.free())
 }
 
 // At is the entry of an IPv4 flow's index that a look-up or Insert gave.
@@ -144,10 +158,15 @@ type Stats struct {
 	OverflowCap  int    // overflow buckets there are
 	LongestChain int    // most buckets a look-up ever had to walk
 	Memory       string // "hugetlb" (2 MB pages), "mmap" or "heap"
+	File         string // what the entries are in instead: "tmpfs" or "hugetlbfs"; or empty
 }
 
 // Stats are cheap.
 func (t *Table) Stats() Stats {
 	homes := int(t.index.homes)
-	return Stats{homes, t.index.overflow, len(t.index.buckets) - homes, t.index.longest, t.memory.kind}
+	s := Stats{homes, t.index.overflow, len(t.index.buckets) - homes, t.index.longest, t.memory.kind, ""}
+	if t.file != nil {
+		s.File = t.file.kind
+	}
+	return s
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Instructions per packet of the worker's poll, counted by callgrind over 1,024
-# flows that are there. Counts hardly depend on the machine or its load, so they
+# flows that are there, and over flows that each packet opens. Counts hardly depend on the machine or its load, so they
 # are what changes are held to. CASE=mode/family: functions of that case, too.
 # shellcheck source=scripts/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -23,7 +23,8 @@ if [[ -n ${CASE:-} ]]; then
 	callgrind_annotate "$OUT" | sed -n '/file:function/,$p' | head -60
 fi
 : >"$LINES"
-for case in {dr,nat,fullnat,tun}/{ipv4,ipv6} {nat,fullnat}/{ipv4,ipv6}/reply; do
+for case in {dr,nat,fullnat,tun}/{ipv4,ipv6} {nat,fullnat}/{ipv4,ipv6}/reply \
+	{dr,nat,fullnat}/{ipv4,ipv6}/new; do
 	total=$(count "$case")
 	awk -v c="$case" -v t="$total" -v n=$((BURSTS * 64)) 'BEGIN {
 		printf "{\"case\":\"instructions/%s\",\"instructions\":%.1f}\n", c, t / n }' | tee -a "$LINES" |

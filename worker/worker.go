@@ -62,6 +62,7 @@ type Worker struct {
 	dirty   []service.BackendID // touched since the round of publishing began
 	round   publishing
 	random  uint64 // xorshift state for local ports and multipath
+	local   localPorts
 
 	kernelLimit [packet.NumKernelClasses]bucket
 	answerLimit bucket
@@ -112,6 +113,8 @@ func New(cfg Config) *Worker {
 	w.published.init(cfg.Backends)
 	w.snap = cfg.Store.Load()
 	w.onEnd, w.onScan = w.end, w.copyFlow
+	w.local = newLocalPorts(min(cfg.Backends*poolsPerBackend, cfg.Table.Cap()), w.id, cfg.Peers)
+	w.countPorts()
 	return w
 }
 

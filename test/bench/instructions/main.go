@@ -21,10 +21,13 @@ import (
 	"github.com/sluice-lb/sluice/worker"
 )
 
-const flows = 1024
+const (
+	flows = 1024
+	warm  = 16 // bursts before those that are counted
+)
 
 func main() {
-	name := flag.String("case", "fullnat/ipv4", "mode/family, of replies mode/family/reply")
+	name := flag.String("case", "fullnat/ipv4", "mode/family, of replies mode/family/reply, of new flows mode/family/new")
 	bursts := flag.Int("bursts", 1000, "how many bursts of 64 to count")
 	flag.Parse()
 	if err := run(*name, *bursts); err != nil {
@@ -40,29 +43,36 @@ func run(name string, bursts int) error {
 	if !ok || len(parts) < 2 {
 		return fmt.Errorf("case: %s: no such: use e.g. dr/ipv4, nat/ipv6, fullnat/ipv4/reply", name)
 	}
-	r, err := newRig(load.Setup{Mode: mode, IPv6: parts[1] == "ipv6"})
+	r, err := newRig(load.Setup{Mode: mode, IPv6: parts[1] == "ipv6"}, flows+(warm+bursts)*packet.BurstSize)
 	if err != nil {
 		return err
 	}
-	next := load.InOrder(flows)
+	next, kept := load.InOrder(flows), flows
 	write := func(frame []byte) { r.frames.Request(frame, next(), packet.ACK) }
 	for range flows / packet.BurstSize {
 		r.fill(write)
 		r.worker.Poll()
 	}
-	if len(parts) > 2 {
+	switch {
+	case len(parts) > 2 && parts[2] == "new": // every packet opens a flow
+		kept = r.table.Cap() - r.table.Cap6()
+		next = load.InOrder(kept)
+		for range flows {
+			next()
+		}
+	case len(parts) > 2:
 		replies := load.Replies(r.table)
 		write = func(frame []byte) { r.frames.Reply(frame, &replies[next()], packet.ACK) }
 	}
-	for i := range bursts + 16 {
+	for i := range warm + bursts {
 		r.fill(write)
-		if i < 16 {
-			r.worker.Poll() // warm
+		if i < warm {
+			r.worker.Poll()
 			continue
 		}
 		counted(r.worker)
 	}
-	if want := (bursts+16)*packet.BurstSize + flows; r.port.sent != want || r.table.Len() != flows {
+	if want := (warm+bursts)*packet.BurstSize + flows; r.port.sent != want || r.table.Len() != kept {
 		return fmt.Errorf("case %s: %d of %d packets forwarded, %d flows: a bug in Sluice or its benchmark, report it", name, r.port.sent, want, r.table.Len())
 	}
 	return nil
@@ -101,7 +111,7 @@ type rig struct {
 	worker *worker.Worker
 }
 
-func newRig(s load.Setup) (*rig, error) {
+func newRig(s load.Setup, size int) (*rig, error) {
 	r := &rig{port: new(port)}
 	for i := range r.port.bufs {
 		r.port.bufs[i] = packet.NewBuf(headroom+2048, headroom)
@@ -110,7 +120,7 @@ func newRig(s load.Setup) (*rig, error) {
 	if err != nil {
 		return nil, err
 	}
-	if r.table, err = flow.New(flow.Config{Flows: flows, Flows6: flows, Seed: 1}); err != nil {
+	if r.table, err = flow.New(flow.Config{Flows: size, Flows6: size, Seed: 1}); err != nil {
 		return nil, err
 	}
 	r.frames = g.Frames()

@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"context"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -37,6 +38,13 @@ func (fixed) Counters() []api.ServiceCounters {
 		Backends: []api.BackendCounters{{Address: "2001:db8::11", Port: 81, Weight: 61, Traffic: api.Traffic{Flows: 62, OutBytes: 63}}}}}
 }
 
+func (fixed) LocalPorts(context.Context) (api.LocalPorts, error) {
+	return api.LocalPorts{
+		Services:  []api.ServicePorts{{Protocol: "tcp", Address: "2001:db8::1", Port: 80, Ratio: 0.75}},
+		Addresses: []api.LocalAddress{{Address: "10.0.0.2", Flows: 71}},
+	}, nil
+}
+
 func TestSeries(t *testing.T) {
 	answer := httptest.NewRecorder()
 	Handler(fixed{}).ServeHTTP(answer, httptest.NewRequest("GET", "/metrics", nil))
@@ -59,6 +67,8 @@ func TestSeries(t *testing.T) {
 		`sluice_backend_weight{backend="[2001:db8::11]:81",service="tcp:[2001:db8::1]:80"} 61`,
 		`sluice_backend_flows_total{backend="[2001:db8::11]:81",service="tcp:[2001:db8::1]:80"} 62`,
 		`sluice_backend_bytes_total{backend="[2001:db8::11]:81",direction="out",service="tcp:[2001:db8::1]:80"} 63`,
+		`sluice_local_ports_used{address="10.0.0.2"} 71`,
+		`sluice_service_local_ports_ratio{service="tcp:[2001:db8::1]:80"} 0.75`,
 	} {
 		assert.Contains(t, text, line+"\n")
 	}

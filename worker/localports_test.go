@@ -102,7 +102,7 @@ func TestLocalPortsExhausted(t *testing.T) {
 			r.table.Remove(i)
 		}
 	}
-	next = r.openUntil(frame.TCP, 80, next+1, func() bool { return r.table.Len() == numLocalPorts+4 })
+	r.openUntil(frame.TCP, 80, next+1, func() bool { return r.table.Len() == numLocalPorts+4 })
 	assert.Equal(t, 1.0, r.fullest())
 	r.checkSums()
 	assert.Zero(t, r.pool.InUse())

@@ -3,12 +3,15 @@ package metrics
 import (
 	"context"
 	"net/http/httptest"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"sigs.k8s.io/yaml"
 
 	"github.com/sluice-lb/sluice/ctl/api"
 )
@@ -77,4 +80,31 @@ func TestSeries(t *testing.T) {
 	for _, p := range problems {
 		assert.False(t, strings.HasPrefix(p.Metric, "sluice_"), "%s: %s", p.Metric, p.Text)
 	}
+}
+
+// TestAlerts: the rules that we deliver are YAML, and ask for series that exist.
+func TestAlerts(t *testing.T) {
+	text, err := os.ReadFile("../../deploy/alerts.yml")
+	require.NoError(t, err)
+	var file struct {
+		Groups []struct {
+			Name  string
+			Rules []struct{ Alert, Expr string }
+		}
+	}
+	require.NoError(t, yaml.Unmarshal(text, &file))
+	answer := httptest.NewRecorder()
+	Handler(fixed{}).ServeHTTP(answer, httptest.NewRequest("GET", "/metrics", nil))
+	rules := 0
+	for _, g := range file.Groups {
+		for _, r := range g.Rules {
+			rules++
+			names := regexp.MustCompile(`sluice_\w+`).FindAllString(r.Expr, -1)
+			assert.NotEmpty(t, names, r.Alert)
+			for _, name := range names {
+				assert.Contains(t, answer.Body.String(), "# TYPE "+name+" ", r.Alert)
+			}
+		}
+	}
+	assert.Positive(t, rules)
 }

@@ -107,6 +107,11 @@ func TestLocalPortsExhausted(t *testing.T) {
 	r.checkSums()
 	assert.Zero(t, r.pool.InUse())
 	checkPools(t, r.Worker)
+	replies := map[flow.Tuple4]bool{}
+	for _, e := range r.entries() {
+		replies[e.Tuple(flow.Reply)] = true
+	}
+	assert.Len(t, replies, r.table.Len(), "no port twice")
 }
 
 // TestLocalPortsRest: the port of a flow that ended is not used again before

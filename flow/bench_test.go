@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
+	"time"
 
 	"github.com/sluice-lb/sluice/packet"
 )
@@ -120,6 +121,42 @@ func BenchmarkInsertRemove(b *testing.B) {
 		}
 		table.Remove(i)
 		n++
+	}
+}
+
+// BenchmarkChurn is the life of a flow among two million: 64 a round are added, as
+// many end by their time-out, in the order in which they came.
+func BenchmarkChurn(b *testing.B) {
+	const flows, round = 2 << 20, packet.BurstSize
+	const life = 64 // ticks; time-outs are one longer
+	table := newTable(b, Config{Flows: flows + flows/16, Seed: 1, Timeouts: Timeouts{StateUDP: life * Tick}})
+	n, now := 0, time.Duration(0)
+	step := func() {
+		for range round {
+			e := twoWay(n)
+			e.State = StateUDP
+			if _, ok := table.Insert(e); !ok {
+				b.Fatal("full")
+			}
+			n++
+		}
+		now += life * Tick / (flows / round)
+		table.Advance(now)
+		table.Expire(4*round, ignore)
+	}
+	for table.Len() < flows {
+		step()
+	}
+	for range flows / round {
+		step()
+	}
+	b.ResetTimer()
+	for range b.N {
+		step()
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*round), "ns/flow")
+	if held := table.Len(); held < flows*9/10 || held > flows+flows/16 {
+		b.Fatal(held, "flows: not steady")
 	}
 }
 

@@ -101,7 +101,7 @@ type cold struct {
 	Counters
 	created              uint32 // table ticks
 	wheelNext, wheelPrev uint32 // timer wheel's list, or the free list
-	_                    uint32
+	note                 uint32 // the caller's
 }
 
 // Counters are what passed of a flow, by Dir; bytes of IP packets.
@@ -146,6 +146,13 @@ func sum(c *Common, total Counters) Counters {
 	}
 	return total
 }
+
+// SetNote keeps a number of the caller's with a flow until it ends; it is 0 in a
+// new one.
+func (t *Table) SetNote(i Index, note uint32) { t.cold(i).note = note }
+
+// Note is the number that SetNote kept.
+func (t *Table) Note(i Index) uint32 { return t.cold(i).note }
 
 // Created is the tick in which a flow of either family began.
 func (t *Table) Created(i Index) uint32 { return t.cold(i).created }

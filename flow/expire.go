@@ -1,6 +1,10 @@
 package flow
 
-import "time"
+import (
+	"time"
+
+	"github.com/sluice-lb/sluice/packet"
+)
 
 // clock counts ticks. It follows the caller's clock, but never back.
 type clock struct {
@@ -50,7 +54,7 @@ func (t *Table) TimeLeft(e *Common) time.Duration {
 // the next call, so that a stall is caught up in slices too. expired is called
 // before each removal; it must not insert, remove or change a state.
 func (t *Table) Expire(budget int, expired func(Index, *Common)) int {
-	n := 0
+	n, ahead := 0, 0
 	for ; budget > 0; budget-- {
 		i, ok := t.wheel.due(t.clock.now)
 		if !ok {
@@ -59,6 +63,10 @@ func (t *Table) Expire(budget int, expired func(Index, *Common)) int {
 		if i == 0 {
 			continue
 		}
+		if ahead == 0 {
+			ahead = t.prefetchDue(i, budget)
+		}
+		ahead--
 		e := t.common(Index(i))
 		if int32(t.deadline(e)-t.clock.now) > 0 {
 			t.rearm(i, e)
@@ -69,6 +77,44 @@ func (t *Table) Expire(budget int, expired func(Index, *Common)) int {
 		n++
 	}
 	return n
+}
+
+// lookAhead is how many entries of a slot are loaded together: both hashes of
+// each fill a batch of hashes.
+const lookAhead = packet.BurstSize / 2
+
+// prefetchDue starts to load what looking at entry i and those behind it in its
+// slot takes, so that their cache misses overlap: the entries, and the buckets of
+// those that end. It returns how many they are.
+func (t *Table) prefetchDue(i uint32, budget int) (n int) {
+	var refs [packet.BurstSize]Ref
+	for ; i != 0 && n < min(budget, lookAhead); i = t.wheel.next(i) {
+		refs[n] = MakeRef(Index(i), Request)
+		n++
+	}
+	if n == 1 {
+		return n // nothing to overlap with
+	}
+	t.prefetchEntries(&refs, n)
+	var hashes [packet.BurstSize]uint64
+	for k, ref := range refs[:n] {
+		if index := ref.Index(); int32(t.deadline(t.common(index))-t.clock.now) <= 0 {
+			hashes[2*k], hashes[2*k+1] = t.hashes(index)
+		}
+	}
+	t.PrefetchBuckets(&hashes, 2*n)
+	return n
+}
+
+// hashes are those of a flow's tuples.
+func (t *Table) hashes(i Index) (req, rep uint64) {
+	if i.IPv6() {
+		e := t.At6(i)
+		request, reply := e.Tuple(Request), e.Tuple(Reply)
+		return t.Hash6(&request), t.Hash6(&reply)
+	}
+	e := t.At(i)
+	return t.Hash(e.Tuple(Request)), t.Hash(e.Tuple(Reply))
 }
 
 // deadline is the tick in which the flow has been silent for too long.

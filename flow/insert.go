@@ -3,38 +3,48 @@ package flow
 // Insert adds a flow, seen now, with zero counters. Its reply tuple is entered
 // only if it has one (RepAddrs or RepPorts not 0). LastSeen, Flags and counters
 // are the table's to set. It fails when the table is full or a tuple is already
-// there; who must tell these apart asks Has first, as the port allocator does.
+// there; who knows that none is uses Add.
 func (t *Table) Insert(e Entry4) (Index, bool) {
 	req, rep := e.Tuple(Request), e.Tuple(Reply)
 	reqHash, repHash := t.Hash(req), t.Hash(rep)
-	replies := e.hasReply()
-	if t.Find(reqHash, req) != 0 || replies && (rep == req || t.Find(repHash, rep) != 0) {
+	if t.Find(reqHash, req) != 0 || e.hasReply() && (rep == req || t.Find(repHash, rep) != 0) {
 		return 0, false
 	}
-	i := t.admit(IPv4, reqHash, repHash, replies)
-	if i == 0 {
-		return 0, false
-	}
-	e.Flags = 0 // until begin
-	t.hot4[i] = e
-	t.begin(i)
-	return i, true
+	return t.Add(&e, reqHash, repHash)
 }
 
 // Insert6 is Insert for an IPv6 flow.
 func (t *Table) Insert6(e Entry6) (Index, bool) {
 	req, rep := e.Tuple(Request), e.Tuple(Reply)
 	reqHash, repHash := t.Hash6(&req), t.Hash6(&rep)
-	replies := e.hasReply()
-	if t.Find6(reqHash, &req) != 0 || replies && (rep == req || t.Find6(repHash, &rep) != 0) {
+	if t.Find6(reqHash, &req) != 0 || e.hasReply() && (rep == req || t.Find6(repHash, &rep) != 0) {
 		return 0, false
 	}
-	i := t.admit(IPv6, reqHash, repHash, replies)
+	return t.Add6(&e, reqHash, repHash)
+}
+
+// Add is Insert for a caller that has looked: neither tuple is in the table,
+// they differ, and these are their hashes (that of the reply is ignored if the flow
+// has none). So it fails only when the table is full. The entry is copied.
+func (t *Table) Add(e *Entry4, reqHash, repHash uint64) (Index, bool) {
+	i := t.admit(IPv4, reqHash, repHash, e.hasReply())
 	if i == 0 {
 		return 0, false
 	}
 	e.Flags = 0 // until begin
-	t.hot6[i.position()] = e
+	t.hot4[i] = *e
+	t.begin(i)
+	return i, true
+}
+
+// Add6 is Add for an IPv6 flow.
+func (t *Table) Add6(e *Entry6, reqHash, repHash uint64) (Index, bool) {
+	i := t.admit(IPv6, reqHash, repHash, e.hasReply())
+	if i == 0 {
+		return 0, false
+	}
+	e.Flags = 0 // until begin
+	t.hot6[i.position()] = *e
 	t.begin(i)
 	return i, true
 }

@@ -18,10 +18,17 @@ func (t *Table) PrefetchBuckets(hashes *[packet.BurstSize]uint64, n int) {
 // bucket whose tag fits, 0 when there is none, and loads its entry. Match and
 // Match6 tell whether it is the one; if not, only Find and Find6 know.
 func (t *Table) Candidates(hashes *[packet.BurstSize]uint64, refs *[packet.BurstSize]Ref, n int) {
+	for i, hash := range hashes[:min(n, packet.BurstSize)] {
+		refs[i] = t.index.candidate(hash)
+	}
+	t.prefetchEntries(refs, n)
+}
+
+// prefetchEntries loads the entries of the first n refs.
+func (t *Table) prefetchEntries(refs *[packet.BurstSize]Ref, n int) {
 	var sum uint64
-	for n, hash := range hashes[:min(n, packet.BurstSize)] {
-		refs[n] = t.index.candidate(hash)
-		i := refs[n].Index()
+	for _, ref := range refs[:min(n, packet.BurstSize)] {
+		i := ref.Index()
 		sum += uint64(t.common(i).LastSeen)
 		if i.IPv6() {
 			sum += t.At6(i).Addrs[Request][0] // the other line

@@ -24,7 +24,7 @@ if [[ -n ${CASE:-} ]]; then
 	callgrind_annotate "$OUT" | sed -n '/file:function/,$p' | head -60
 fi
 : >"$LINES"
-for case in {dr,nat,fullnat,tun}/{ipv4,ipv6} {nat,fullnat}/{ipv4,ipv6}/reply {dr,fullnat}/{ipv4,ipv6}/new; do
+for case in {dr,nat,fullnat,tun}/{ipv4,ipv6} {nat,fullnat}/{ipv4,ipv6}/reply {dr,nat,fullnat}/{ipv4,ipv6}/new; do
 	total=$(count "$case")
 	awk -v c="$case" -v t="$total" -v n=$((BURSTS * 64)) 'BEGIN {
 		printf "{\"case\":\"instructions/%s\",\"instructions\":%.1f}\n", c, t / n }' | tee -a "$LINES" |

@@ -125,8 +125,9 @@ func BenchmarkNewFlows(b *testing.B) {
 	for n := range b.N {
 		if n%(flows/2/packet.BurstSize) == 0 { // makes room
 			b.StopTimer()
-			for i := range r.table.Cap() {
-				r.table.Remove(flow.Index(i + 1))
+			for i := range flow.Index(r.table.Cap()) {
+				r.end(i+1, r.table.Common(i+1))
+				r.table.Remove(i + 1)
 			}
 			b.StartTimer()
 		}

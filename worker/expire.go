@@ -14,9 +14,13 @@ func (w *Worker) expire() {
 	w.stats.expired += uint64(w.table.Expire(expireBudget, w.onEnd))
 }
 
-// end takes a flow that is about to go out of the counts of its backend.
-func (w *Worker) end(_ flow.Index, e *flow.Common) {
+// end takes a flow that is about to go out of the counts of its backend and of
+// its local address.
+func (w *Worker) end(index flow.Index, e *flow.Common) {
 	w.countFlow(e.Backend, e.State, -1)
+	if e.Mode == service.ModeFullNAT {
+		w.freePort(w.table.Note(index))
+	}
 }
 
 // countFlow moves a backend's number of active or inactive flows.

@@ -1,7 +1,6 @@
 package worker
 
 import (
-	"encoding/binary"
 	"fmt"
 	"net/netip"
 	"testing"
@@ -45,47 +44,6 @@ func TestTableFull(t *testing.T) {
 	assert.EqualValues(t, 1, r.Inactive(id))
 	assert.Zero(t, r.Active(id))
 	r.checkSums()
-}
-
-// TestLocalPortsExhausted takes every local port towards one backend: flows to
-// it are refused by name, those to another are not, and a port that is free
-// again is found.
-func TestLocalPortsExhausted(t *testing.T) {
-	r := newRig(t, options{flows: 70000})
-	r.world.Configure(fullnat(frame.TCP, 80, "10.0.0.1"), fullnat(frame.TCP, 81, "10.0.0.2"))
-	held := map[uint16]flow.Index{}
-	for port := firstLocalPort; port < 1<<16; port++ {
-		held[uint16(port)] = r.hold("10.0.0.1", 80, uint16(port))
-	}
-	r.arrive(0, request(frame.TCP, 80, 1).Bytes(), request(frame.TCP, 81, 1).Bytes())
-	r.poll()
-	assert.Equal(t, 1, r.count(packet.DropNoLocalPort))
-	assert.Equal(t, 1, r.count(packet.Forwarded))
-
-	for port, index := range held {
-		if port%4 == 0 { // a quarter: to miss them 128 times is as good as impossible
-			r.table.Remove(index)
-		}
-	}
-	var sent []byte
-	r.ports[1].Sent = func(b []byte) { sent = append([]byte(nil), b...) }
-	r.arrive(0, request(frame.TCP, 80, 1).Bytes())
-	r.poll()
-	assert.Equal(t, 1, r.count(packet.DropNoLocalPort))
-	assert.Zero(t, binary.BigEndian.Uint16(sent[34:])%4, "one of the free ports")
-	r.checkSums()
-}
-
-// hold enters a flow that has a local port towards a backend.
-func (r *rig) hold(rip string, rport, local uint16) flow.Index {
-	var e flow.Entry4
-	e.Proto, e.State = frame.TCP, flow.StateEstablished
-	e.Addrs[flow.Request], e.Sides[flow.Request].Ports = uint64(local), 1
-	e.Addrs[flow.Reply] = uint64(rawAddress(netip.MustParseAddr(rip))) | uint64(rawAddress(netip.MustParseAddr(lip)))<<32
-	e.Sides[flow.Reply].Ports = uint32(hostPort(rport)) | uint32(hostPort(local))<<16
-	index, ok := r.table.Insert(e)
-	require.True(r.t, ok)
-	return index
 }
 
 func TestNoLocalAddress(t *testing.T) {

@@ -21,20 +21,30 @@ type Record struct {
 // batch is how many flows the worker copies between two bursts.
 const batch = 128
 
-// mailbox carries the control plane's questions about the worker's own table.
-// One question at a time: the control plane fills in the request and moves
-// asked; the worker answers into the records and moves answered. Neither
-// waits for the other in any other way.
+// mailbox carries the control plane's questions about what is the worker's own:
+// its table, its pools of local ports. One question at a time: the control plane
+// fills in the request and moves asked; the worker answers into the records or
+// pools and moves answered. Neither waits for the other in any other way.
 type mailbox struct {
 	mu       sync.Mutex // control plane: one question at a time
 	asked    atomic.Uint64
 	answered atomic.Uint64
 
-	from    flow.Index // control plane writes before asked moves, worker reads after
+	list    list   // control plane writes before asked moves, worker reads after
+	from    uint32 // of flows a flow.Index
 	records [batch]Record
-	n       int        // worker writes before answered moves
-	next    flow.Index // where to go on; 0: that was all
+	pools   [batch]LocalPool
+	n       int    // worker writes before answered moves
+	next    uint32 // where to go on; 0: that was all
 }
+
+// list says what is asked for.
+type list uint8
+
+const (
+	listFlows list = iota
+	listPools
+)
 
 // serveMail answers the question that waits, if one does; it returns how many.
 func (w *Worker) serveMail() int {
@@ -44,7 +54,11 @@ func (w *Worker) serveMail() int {
 		return 0
 	}
 	m.n = 0
-	m.next = w.table.Scan(m.from, batch, w.onScan)
+	if m.list == listPools {
+		m.next = w.copyPools(m.from)
+	} else {
+		m.next = uint32(w.table.Scan(flow.Index(m.from), batch, w.onScan))
+	}
 	m.answered.Store(asked)
 	return 1
 }
@@ -68,13 +82,19 @@ func (w *Worker) copyFlow(index flow.Index) {
 // ends. Safe from any goroutine; calls are served one after another per batch.
 func (w *Worker) Flows(ctx context.Context, visit func(*Record) error) error {
 	records := make([]Record, batch)
-	for from := flow.Index(0); ; {
-		n, next, err := w.ask(ctx, from, records)
+	return w.each(ctx, listFlows, func(m *mailbox) int { return copy(records, m.records[:m.n]) }, func(i int) error { return visit(&records[i]) })
+}
+
+// each has the worker answer batch after batch. take copies an answer out of
+// the mailbox and says how long it is; visit is called for each of its parts.
+func (w *Worker) each(ctx context.Context, what list, take func(*mailbox) int, visit func(i int) error) error {
+	for from := uint32(0); ; {
+		n, next, err := w.ask(ctx, what, from, take)
 		if err != nil {
 			return err
 		}
-		for i := range records[:n] {
-			if err := visit(&records[i]); err != nil {
+		for i := range n {
+			if err := visit(i); err != nil {
 				return err
 			}
 		}
@@ -85,20 +105,20 @@ func (w *Worker) Flows(ctx context.Context, visit func(*Record) error) error {
 	}
 }
 
-// ask has the worker copy the batch of flows that starts at from.
-func (w *Worker) ask(ctx context.Context, from flow.Index, records []Record) (n int, next flow.Index, err error) {
+// ask has the worker copy the batch that starts at from.
+func (w *Worker) ask(ctx context.Context, what list, from uint32, take func(*mailbox) int) (n int, next uint32, err error) {
 	m := &w.mail
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err := m.settle(ctx); err != nil {
 		return 0, 0, err
 	}
-	m.from = from
+	m.list, m.from = what, from
 	m.asked.Add(1)
 	if err := m.settle(ctx); err != nil {
 		return 0, 0, err
 	}
-	return copy(records, m.records[:m.n]), m.next, nil
+	return take(m), m.next, nil
 }
 
 // settle waits until the worker has answered everything asked.

@@ -57,14 +57,17 @@ func (w *Worker) open(s *slot) packet.Verdict {
 	if !s.packet.Error && w.snap.Role(ends.src.Addr()) != 0 {
 		return packet.DropOwnSource
 	}
-	role := w.snap.Role(ends.dst.Addr())
 	if s.packet.Fragment {
-		if role == 0 {
+		if w.snap.Role(ends.dst.Addr()) == 0 {
 			return w.kernels(s)
 		}
 		return packet.DropFragment
 	}
 	svc := w.snap.Lookup(ends.key(s.packet.Proto))
+	role := service.RoleVIP
+	if svc == nil {
+		role = w.snap.Role(ends.dst.Addr())
+	}
 	if w.cfg.Peers != nil && w.otherOwner(s, svc, role) {
 		return packet.Handover
 	}

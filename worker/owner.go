@@ -22,7 +22,7 @@ const RETASize = 128
 //
 //	dr, tun, fullnat requests   Toeplitz over addresses and ports
 //	fullnat replies             the same, over the reply's: the local port is
-//	                            chosen so that it comes out alike (freePort)
+//	                            chosen so that it comes out alike (localPorts)
 //	nat, both directions        Toeplitz over the client's address and port
 //
 // It is asked about packets that the worker has no flow for. So a packet that
@@ -50,16 +50,6 @@ func (w *Worker) otherOwner(s *slot, svc *service.Service, role service.Role) bo
 func owner(hash uint32, workers int) int { return int(hash%RETASize) % workers }
 
 func (w *Worker) slotOwner(hash uint32) int { return owner(hash, len(w.cfg.Peers.rings)) }
-
-// owns says whether packets with this tuple are this worker's.
-func (w *Worker) owns(t flow.Tuple4) bool {
-	return w.cfg.Peers == nil || w.slotOwner(toeplitz(t)) == w.id
-}
-
-// owns6 is owns for IPv6.
-func (w *Worker) owns6(t *flow.Tuple6) bool {
-	return w.cfg.Peers == nil || w.slotOwner(toeplitz6(t)) == w.id
-}
 
 func tupleHash(s *slot) uint32 {
 	if s.packet.IPv6 {

@@ -3,7 +3,6 @@ package worker
 import (
 	"encoding/binary"
 	"net"
-	"net/netip"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -18,31 +17,6 @@ import (
 	"github.com/sluice-lb/sluice/test/conformance/frame"
 	"github.com/sluice-lb/sluice/test/conformance/world"
 )
-
-// TestToeplitz: the verification suite that Microsoft published for RSS, IPv4
-// with ports.
-func TestToeplitz(t *testing.T) {
-	for _, c := range []struct {
-		src, dst string
-		hash     uint32
-	}{
-		{"66.9.149.187:2794", "161.142.100.80:1766", 0x51ccc178},
-		{"199.92.111.2:14230", "65.69.140.83:4739", 0xc626b0ea},
-		{"24.19.198.95:12898", "12.22.207.184:38024", 0x5c2b394a},
-		{"38.27.205.30:48228", "209.142.163.6:2217", 0xafc7327f},
-		{"153.39.163.191:44251", "202.188.127.2:1303", 0x10e828a2},
-	} {
-		src, dst := netip.MustParseAddrPort(c.src), netip.MustParseAddrPort(c.dst)
-		tuple := flow.Tuple4{
-			Addrs: uint64(rawAddress(src.Addr())) | uint64(rawAddress(dst.Addr()))<<32,
-			Ports: uint32(hostPort(src.Port())) | uint32(hostPort(dst.Port()))<<16, Proto: 6,
-		}
-		assert.Equal(t, c.hash, toeplitz(tuple), c.src)
-		for workers := 1; workers < 9; workers++ {
-			assert.Equal(t, int(c.hash&127)%workers, owner(c.hash, workers))
-		}
-	}
-}
 
 // pair is two workers with ports of their own in one world.
 type pair struct {

@@ -54,3 +54,15 @@ func toeplitz6(t *flow.Tuple6) (hash uint32) {
 	}
 	return hash
 }
+
+// Where the destination port stands in the hash's input, in bytes.
+const (
+	portBytes4 = 10
+	portBytes6 = 34
+)
+
+// portHash is what a raw destination port adds to the hash: that of the rest,
+// with port 0, XOR this is the hash of all.
+func portHash(at int, raw uint32) uint32 {
+	return toeplitzBytes[at][byte(raw)] ^ toeplitzBytes[at+1][byte(raw>>8)]
+}

@@ -65,6 +65,7 @@ type Worker struct {
 	dirty   []service.BackendID // touched since the round of publishing began
 	round   publishing
 	random  uint64 // xorshift state for local ports and multipath
+	local   localPorts
 
 	kernelLimit [packet.NumKernelClasses]bucket
 	answerLimit bucket
@@ -124,6 +125,8 @@ func New(cfg Config) *Worker {
 	w.published.init(cfg.Backends, len(cfg.Ports))
 	w.onEnd, w.onScan, w.onBackend = w.end, w.copyFlow, w.markBackend
 	w.follow(cfg.Store.Load())
+	w.local = newLocalPorts(min(cfg.Backends*poolsPerBackend, cfg.Table.Cap()), w.id, cfg.Peers)
+	w.countPorts()
 	return w
 }
 

@@ -87,7 +87,7 @@ func newRoot(c *cli) *cobra.Command {
 	flags.StringVarP(&c.output, "output", "o", "table", "output format: table, json or yaml")
 	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json", "yaml"}, cobra.ShellCompDirectiveNoFileComp))
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(statusCmd(c), portsCmd(c), workersCmd(c), verdictsCmd(c), flowsCmd(c), countersCmd(c),
+	root.AddCommand(statusCmd(c), portsCmd(c), workersCmd(c), verdictsCmd(c), flowsCmd(c), countersCmd(c), localPortsCmd(c),
 		serviceCmd(c), backendCmd(c), applyCmd(c), exportCmd(c), reloadCmd(c))
 	return root
 }

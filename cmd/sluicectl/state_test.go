@@ -37,6 +37,10 @@ func state() *servertest.Engine {
 			Traffic: api.Traffic{Flows: 100, Active: 1, Inactive: 2, InPackets: 700, InBytes: 55555, OutPackets: 600, OutBytes: 123456789},
 			Backends: []api.BackendCounters{{Address: "10.0.1.11", Port: 80, Weight: 1, Traffic: api.Traffic{Flows: 50}},
 				{Address: "10.0.1.12", Port: 80, Removed: true, Traffic: api.Traffic{Flows: 50}}}}},
+		Locals: api.LocalPorts{
+			Services: []api.ServicePorts{{Protocol: "tcp", Address: "10.0.0.100", Port: 80, Backend: "10.0.1.11:80", Used: 103220, Max: 129024, Ratio: 0.8125},
+				{Protocol: "udp", Address: "2001:db8::1", Port: 53}},
+			Addresses: []api.LocalAddress{{Address: "10.0.1.1", Flows: 51620, Backends: 2, Fullest: 0.8125}, {Address: "2001:db8::2"}}},
 		FlowList: []api.Flow{{Protocol: "tcp", Mode: "fullnat", State: "ESTABLISHED", Client: "192.0.2.7:40000", Virtual: "10.0.0.100:80",
 			Local: "10.0.1.1:1024", Backend: "10.0.1.11:80", Expires: 899, InPackets: 4, InBytes: 300, OutPackets: 3, OutBytes: 5000},
 			{Protocol: "udp", Mode: "dr", State: "UDP", Client: "192.0.2.8:5", Virtual: "10.0.0.100:53", Backend: "10.0.1.12:53", Expires: 9}},
@@ -108,6 +112,15 @@ tcp:10.0.0.100:80  fullnat             100       1         2  700  54.3 KiB  600
   10.0.1.11:80                    1     50       0         0    0       0 B    0        0 B
   10.0.1.12:80              removed     50       0         0    0       0 B    0        0 B
 `)
+	s.ok("local-ports", `
+SERVICE               FULLEST-BACKEND    USED      OF   FULL
+tcp:10.0.0.100:80     10.0.1.11:80     103220  129024  81.2%
+udp:[2001:db8::1]:53  -                     0       0   0.0%
+
+ADDRESS      FLOWS  BACKENDS  FULLEST
+10.0.1.1     51620         2    81.2%
+2001:db8::2      0         0     0.0%
+`)
 	s.fails("counters tcp:10.0.0.100:81", 1, "service: tcp:10.0.0.100:81: no such service")
 	s.ok("flows", `
 PROTO  CLIENT           VIRTUAL        LOCAL          BACKEND       MODE     STATE        EXPIRES  IN  IN-BYTES  OUT  OUT-BYTES  WORKER
@@ -136,6 +149,7 @@ func TestMachineOutput(t *testing.T) {
 	for line, want := range map[string]any{
 		"status": engine.Status(), "ports": api.PortList{Ports: engine.PortList}, "workers": api.WorkerList{Workers: engine.Loops},
 		"verdicts": api.VerdictList{Verdicts: engine.Ends}, "counters tcp:10.0.0.100:80": api.CounterList{Services: engine.Traffic},
+		"local-ports": engine.Locals,
 	} {
 		wantJSON, err := json.Marshal(want)
 		require.NoError(t, err)

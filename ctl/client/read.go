@@ -48,6 +48,12 @@ func (c *Client) Counters(ctx context.Context, service *api.Key) ([]api.ServiceC
 	return out.Services, err
 }
 
+// LocalPorts returns how much of fullnat's local ports is in use.
+func (c *Client) LocalPorts(ctx context.Context) (api.LocalPorts, error) {
+	out, _, err := get[api.LocalPorts](ctx, c, "/v1/local-ports")
+	return out, err
+}
+
 // Services returns all services and the revision.
 func (c *Client) Services(ctx context.Context) (api.ServiceList, error) {
 	out, _, err := get[api.ServiceList](ctx, c, "/v1/services")

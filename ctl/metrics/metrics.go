@@ -1,15 +1,18 @@
 // Package metrics renders the daemon's state for Prometheus. Names and labels
 // are stable: dashboards depend on them. Verdict names are the label values.
 //
-// Runs on: the scraper's request. Touches: published counters only; a scrape
-// costs no worker anything.
+// Runs on: the scraper's request. Touches: published counters only, which costs no
+// worker anything; for local ports, which only workers know, it asks them, and they
+// answer in small slices between bursts.
 package metrics
 
 import (
+	"context"
 	"net"
 	"net/http"
 	"regexp"
 	"strconv"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -25,6 +28,7 @@ type Source interface {
 	Workers() []api.Worker
 	Verdicts() []api.Verdict
 	Counters() []api.ServiceCounters
+	LocalPorts(context.Context) (api.LocalPorts, error)
 }
 
 // heap is what the last collection found in use, and how many there were: the
@@ -61,6 +65,25 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	}
 	for _, s := range c.source.Counters() {
 		sendService(out, s)
+	}
+	c.localPorts(out)
+}
+
+// askTimeout bounds what a scrape waits for workers.
+const askTimeout = 5 * time.Second
+
+func (c collector) localPorts(out chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
+	defer cancel()
+	ports, err := c.source.LocalPorts(ctx)
+	if err != nil {
+		return // workers do not run yet, or any more: no series rather than no scrape
+	}
+	for _, a := range ports.Addresses {
+		localPortsUsed.send(out, a.Flows, a.Address)
+	}
+	for _, s := range ports.Services {
+		serviceLocalPorts.sendRatio(out, s.Ratio, s.Protocol+":"+endpoint(s.Address, s.Port))
 	}
 }
 

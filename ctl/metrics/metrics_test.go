@@ -1,7 +1,10 @@
 package metrics
 
 import (
+	"context"
 	"net/http/httptest"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -9,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"sigs.k8s.io/yaml"
 
 	"github.com/sluice-lb/sluice/ctl/api"
 )
@@ -41,6 +45,13 @@ func (fixed) Verdicts() []api.Verdict {
 func (fixed) Counters() []api.ServiceCounters {
 	return []api.ServiceCounters{{Protocol: "tcp", Address: "2001:db8::1", Port: 80,
 		Backends: []api.BackendCounters{{Address: "2001:db8::11", Port: 81, Weight: 61, Traffic: api.Traffic{Flows: 62, OutBytes: 63}}}}}
+}
+
+func (fixed) LocalPorts(context.Context) (api.LocalPorts, error) {
+	return api.LocalPorts{
+		Services:  []api.ServicePorts{{Protocol: "tcp", Address: "2001:db8::1", Port: 80, Ratio: 0.75}},
+		Addresses: []api.LocalAddress{{Address: "10.0.0.2", Flows: 71}},
+	}, nil
 }
 
 func TestSeries(t *testing.T) {
@@ -77,6 +88,8 @@ func TestSeries(t *testing.T) {
 		`sluice_backend_weight{backend="[2001:db8::11]:81",service="tcp:[2001:db8::1]:80"} 61`,
 		`sluice_backend_flows_total{backend="[2001:db8::11]:81",service="tcp:[2001:db8::1]:80"} 62`,
 		`sluice_backend_bytes_total{backend="[2001:db8::11]:81",direction="out",service="tcp:[2001:db8::1]:80"} 63`,
+		`sluice_local_ports_used{address="10.0.0.2"} 71`,
+		`sluice_service_local_ports_ratio{service="tcp:[2001:db8::1]:80"} 0.75`,
 	} {
 		assert.Contains(t, text, line+"\n")
 	}
@@ -88,4 +101,31 @@ func TestSeries(t *testing.T) {
 	for _, p := range problems {
 		assert.False(t, strings.HasPrefix(p.Metric, "sluice_"), "%s: %s", p.Metric, p.Text)
 	}
+}
+
+// TestAlerts: the rules that we deliver are YAML, and ask for series that exist.
+func TestAlerts(t *testing.T) {
+	text, err := os.ReadFile("../../deploy/alerts.yml")
+	require.NoError(t, err)
+	var file struct {
+		Groups []struct {
+			Name  string
+			Rules []struct{ Alert, Expr string }
+		}
+	}
+	require.NoError(t, yaml.Unmarshal(text, &file))
+	answer := httptest.NewRecorder()
+	Handler(fixed{}).ServeHTTP(answer, httptest.NewRequest("GET", "/metrics", nil))
+	rules := 0
+	for _, g := range file.Groups {
+		for _, r := range g.Rules {
+			rules++
+			names := regexp.MustCompile(`sluice_\w+`).FindAllString(r.Expr, -1)
+			assert.NotEmpty(t, names, r.Alert)
+			for _, name := range names {
+				assert.Contains(t, answer.Body.String(), "# TYPE "+name+" ", r.Alert)
+			}
+		}
+	}
+	assert.Positive(t, rules)
 }

@@ -24,6 +24,11 @@ func (s series) sendFloat(out chan<- prometheus.Metric, value float64, labels ..
 	out <- prometheus.MustNewConstMetric(s.desc, s.kind, value, labels...)
 }
 
+// sendRatio sends a share, 0 to 1.
+func (s series) sendRatio(out chan<- prometheus.Metric, value float64, labels ...string) {
+	out <- prometheus.MustNewConstMetric(s.desc, s.kind, value, labels...)
+}
+
 var (
 	info       = gauge("build_info", "Always 1; what runs.", "version", "dpdk")
 	revision   = gauge("config_revision", "Grows by 1 with every configuration change, from the start time in milliseconds.")
@@ -64,6 +69,9 @@ var (
 	portToKernel   = counter("port_to_kernel_packets_total", "Frames given to the kernel through the twins.", "port")
 	twinLost       = counter("twin_lost_packets_total", "Frames that did not reach the other side of a twin, by reason.", "port", "twin", "reason")
 	portFromKernel = counter("port_from_kernel_packets_total", "Frames from the kernel through the twins.", "port")
+
+	localPortsUsed    = gauge("local_ports_used", "Flows that have a port of this local address (fullnat).", "address")
+	serviceLocalPorts = gauge("service_local_ports_ratio", "Share of local ports in use towards the service's fullest backend, of the worker that has least left; at 1 new flows are dropped.", "service")
 
 	weight          = gauge("backend_weight", "Configured weight; 0 for a removed backend.", "service", "backend")
 	backendFlows    = counter("backend_flows_total", "Flows created.", "service", "backend")

@@ -17,6 +17,9 @@ type Engine interface {
 	Verdicts() []api.Verdict
 	Counters() []api.ServiceCounters
 
+	// LocalPorts asks workers for what only they know.
+	LocalPorts(ctx context.Context) (api.LocalPorts, error)
+
 	// Services returns all services, canonical, at one revision.
 	Services() api.ServiceList
 

@@ -45,7 +45,7 @@ func TestOpenAPI(t *testing.T) {
 	const one = "/v1/services/{protocol}/{address}/{port}"
 	want := map[string][]string{
 		"/v1/status": {"get"}, "/v1/ports": {"get"}, "/v1/workers": {"get"}, "/v1/verdicts": {"get"},
-		"/v1/reload": {"post"}, "/v1/counters": {"get"}, "/v1/flows": {"get"}, "/v1/services": {"get", "put"},
+		"/v1/reload": {"post"}, "/v1/counters": {"get"}, "/v1/local-ports": {"get"}, "/v1/flows": {"get"}, "/v1/services": {"get", "put"},
 		one: {"get", "put", "delete"}, one + "/backends/{backend_address}/{backend_port}": {"put", "delete"},
 	}
 	require.Len(t, doc.Paths, len(want))

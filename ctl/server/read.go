@@ -47,6 +47,8 @@ func (s *Server) registerReads(a huma.API) {
 		"How many packets ended which way; every packet counts once.",
 		func() api.VerdictList { return api.VerdictList{Verdicts: notNil(s.engine.Verdicts())} })
 
+	huma.Register(a, operation(a, http.MethodGet, "/v1/local-ports", "list-local-ports", "Local ports",
+		"How much of fullnat's local ports is in use: by service, and by local address."), s.listLocalPorts)
 	huma.Register(a, operation(a, http.MethodGet, "/v1/services", "list-services", "All services",
 		"All services with their backends, at one revision."), s.listServices)
 	huma.Register(a, operation(a, http.MethodGet, "/v1/services/{protocol}/{address}/{port}", "get-service", "One service",
@@ -85,6 +87,15 @@ func (s *Server) getService(_ context.Context, in *ServicePath) (*tagged[api.Ser
 		return nil, api.NewProblem(err)
 	}
 	return &tagged[api.Service]{etag(list.Revision), service}, nil
+}
+
+func (s *Server) listLocalPorts(ctx context.Context, _ *none) (*reply[api.LocalPorts], error) {
+	out, err := s.engine.LocalPorts(ctx)
+	if err != nil {
+		return nil, api.NewProblem(err)
+	}
+	out.Services, out.Addresses = notNil(out.Services), notNil(out.Addresses)
+	return &reply[api.LocalPorts]{out}, nil
 }
 
 type countersInput struct {

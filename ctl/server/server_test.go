@@ -228,6 +228,7 @@ func TestStateIsNeverNull(t *testing.T) {
 	for path, want := range map[string]string{
 		"/v1/ports": `{"ports":[]}`, "/v1/workers": `{"workers":[]}`, "/v1/verdicts": `{"verdicts":[]}`,
 		"/v1/counters": `{"services":[]}`, "/v1/services": `{"revision":0,"services":[]}`,
+		"/v1/local-ports": `{"services":[],"addresses":[]}`,
 	} {
 		text, _ := s.want(200, "GET", path, "")
 		require.JSONEq(t, want, text)

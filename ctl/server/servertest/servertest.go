@@ -27,6 +27,7 @@ type Engine struct {
 	Loops     []api.Worker
 	Ends      []api.Verdict
 	Traffic   []api.ServiceCounters
+	Locals    api.LocalPorts
 	FlowList  []api.Flow
 	File      []api.Service // what Reload finds; nil: no list
 	FileError error         // what is wrong with it
@@ -63,6 +64,9 @@ func (e *Engine) Verdicts() []api.Verdict { return e.Ends }
 
 // Counters is Traffic.
 func (e *Engine) Counters() []api.ServiceCounters { return e.Traffic }
+
+// LocalPorts is Locals.
+func (e *Engine) LocalPorts(context.Context) (api.LocalPorts, error) { return e.Locals, nil }
 
 // Services returns what is kept.
 func (e *Engine) Services() api.ServiceList {

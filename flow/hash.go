@@ -34,10 +34,10 @@ func (k *keys) hash4(t Tuple4) uint64 {
 
 // hash6 takes the source, the destination, and the rest with both, in a round
 // each, and ends like hash4.
-func (k *keys) hash6(t *Tuple6) uint64 {
-	src := fold(t.Addrs[0]^k[0], t.Addrs[1]^k[1])
-	dst := fold(t.Addrs[2]^k[4], t.Addrs[3]^k[5])
-	x := fold(src^k[6], dst^(uint64(t.Ports)<<8|uint64(t.Proto))^k[7])
+func (k *keys) hash6(a, b, c, d uint64, ports uint32, proto uint8) uint64 {
+	src := fold(a^k[0], b^k[1])
+	dst := fold(c^k[4], d^k[5])
+	x := fold(src^k[6], dst^(uint64(ports)<<8|uint64(proto))^k[7])
 	return fold(x^k[2], k[3])
 }
 

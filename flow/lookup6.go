@@ -1,7 +1,17 @@
 package flow
 
+import "github.com/sluice-lb/sluice/packet"
+
 // Hash6 is Hash of an IPv6 tuple.
-func (t *Table) Hash6(k *Tuple6) uint64 { return t.keys.hash6(k) }
+func (t *Table) Hash6(k *Tuple6) uint64 {
+	return t.keys.hash6(k.Addrs[0], k.Addrs[1], k.Addrs[2], k.Addrs[3], k.Ports, k.Proto)
+}
+
+// HashPlain6 is Hash6 of a plain packet (packet.Parsed.Plain) with these addresses.
+func (t *Table) HashPlain6(ip *packet.IPv6, p *packet.Parsed) uint64 {
+	a, b, c, d := ip.Words()
+	return t.keys.hash6(a, b, c, d, p.Ports, p.Proto)
+}
 
 // Entry6 is Entry4 for IPv6.
 func (t *Table) Entry6(ref Ref) *Entry6 {

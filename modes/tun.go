@@ -25,32 +25,29 @@ func Tun(b *packet.Buf, p *packet.Parsed, o *packet.Outer, id uint16) bool {
 	if !b.Prepend(size) {
 		return false
 	}
-	b.Trim(int(p.End) + size)
-	frame := b.Bytes()
-	var in packet.Inner
-	decrement(&in, frame[int(p.L3)+size:], p.IPv6)
-	in.Len = p.Len()
-	outer := frame[p.L3:]
-	if size == packet.IPv4Len {
-		o.Put4(outer, &in, id)
-	} else {
-		o.Put6(outer, &in)
-	}
-	binary.LittleEndian.PutUint16(frame[p.L3-2:], o.EtherType())
+	length, front := p.Len(), int(p.L3)-2
 	p.End += uint16(size)
+	b.Trim(int(p.End))
+	frame := b.Bytes()[front:] // from the EtherType on
+	binary.LittleEndian.PutUint16(frame, o.EtherType())
+	in := inner(frame[2+size:], p.IPv6)
+	if size == packet.IPv4Len {
+		o.Put4((*packet.IPv4)(frame[2:]), length, in, id)
+	} else {
+		o.Put6((*packet.IPv6)(frame[2:]), length, in)
+	}
 	return true
 }
 
-// decrement decrements the TTL of the inner packet and reads what the outer header
+// inner decrements the TTL of the packet inside and reads what the outer header
 // takes over.
-func decrement(in *packet.Inner, inner []byte, ipv6 bool) {
+func inner(b []byte, ipv6 bool) packet.Inner {
 	if ipv6 {
-		ip := (*packet.IPv6)(inner)
+		ip := (*packet.IPv6)(b)
 		ip.DecrementHopLimit()
-		in.Proto, in.TOS, in.TTL, in.DF = protoIPv6, ip.TrafficClass(), ip.HopLimit(), false
-		return
+		return packet.Inner{Proto: protoIPv6, TOS: ip.TrafficClass(), TTL: ip.HopLimit()}
 	}
-	ip := (*packet.IPv4)(inner)
+	ip := (*packet.IPv4)(b)
 	ip.DecrementTTL()
-	in.Proto, in.TOS, in.TTL, in.DF = protoIPv4, ip.TOS(), ip.TTL(), ip.DontFragment()
+	return packet.Inner{Proto: protoIPv4, TOS: ip.TOS(), TTL: ip.TTL(), DF: ip.DontFragment()}
 }

@@ -31,6 +31,12 @@ func (h *IPv6) AddrsRaw() [4]uint64 {
 	}
 }
 
+// Words is AddrsRaw in four values, which stay in registers.
+func (h *IPv6) Words() (a, b, c, d uint64) {
+	return binary.LittleEndian.Uint64(h[8:16]), binary.LittleEndian.Uint64(h[16:24]),
+		binary.LittleEndian.Uint64(h[24:32]), binary.LittleEndian.Uint64(h[32:40])
+}
+
 // HasAddrs says whether the addresses are these, as AddrsRaw has them.
 func (h *IPv6) HasAddrs(a *[4]uint64) bool {
 	return binary.LittleEndian.Uint64(h[8:16]) == a[0] && binary.LittleEndian.Uint64(h[16:24]) == a[1] &&

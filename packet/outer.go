@@ -38,24 +38,23 @@ func (o *Outer) EtherType() uint16 {
 	return EtherTypeIPv6>>8 | EtherTypeIPv6<<8&0xffff
 }
 
-// Inner is what an outer header takes over.
+// Inner is what an outer header takes over of the packet inside. Four fields, so
+// that it stays in registers.
 type Inner struct {
-	Len   int // of the inner packet in bytes
 	Proto uint8
 	TOS   uint8 // traffic class
 	TTL   uint8 // hop limit
 	DF    bool  // don't fragment
 }
 
-// Put4 writes an IPv4 header in front of in. id is its identification, which
-// only packets that may be fragmented need (RFC 6864).
-func (o *Outer) Put4(b []byte, in *Inner, id uint16) {
-	h := (*IPv4)(b)
+// Put4 writes an IPv4 header in front of length bytes. id is its identification,
+// which only packets that may be fragmented need (RFC 6864).
+func (o *Outer) Put4(h *IPv4, length int, in Inner, id uint16) {
 	fragment := uint64(id>>8|id<<8) << 32
 	if in.DF {
 		fragment = 0x40 << 48
 	}
-	size := uint16(IPv4Len + in.Len)
+	size := uint16(IPv4Len + length)
 	head := 0x45 | uint64(in.TOS)<<8 | uint64(size>>8|size<<8)<<16 | fragment
 	ttl := uint64(in.TTL) | uint64(in.Proto)<<8
 	sum := Checksum(Fold(head>>32 + head&0xffffffff + ttl + uint64(o.sum)))
@@ -64,10 +63,9 @@ func (o *Outer) Put4(b []byte, in *Inner, id uint16) {
 	binary.LittleEndian.PutUint64(h[12:20], o.addrs[0])
 }
 
-// Put6 writes an IPv6 header in front of in.
-func (o *Outer) Put6(b []byte, in *Inner) {
-	h := (*IPv6)(b)
-	size := uint16(in.Len)
+// Put6 writes an IPv6 header in front of length bytes.
+func (o *Outer) Put6(h *IPv6, length int, in Inner) {
+	size := uint16(length)
 	head := uint64(0x60|in.TOS>>4) | uint64(in.TOS<<4)<<8 | uint64(size>>8|size<<8)<<32 | uint64(in.Proto)<<48 | uint64(in.TTL)<<56
 	binary.LittleEndian.PutUint64(h[0:8], head)
 	h.SetAddrs(&o.addrs)

@@ -131,9 +131,6 @@ func neighborDiscovery(icmpType byte) bool { return icmpType >= 133 && icmpType 
 // multicast, loopback, unspecified (RFC 4291 section 2.5), IPv4-mapped, or the
 // destination's own.
 func martian6(ip *IPv6) bool {
-	src := ip.AddrsRaw()
-	if src[0] == 0 && (src[1] == 0 || src[1] == 1<<56 || uint32(src[1]) == 0xffff0000) {
-		return true
-	}
-	return byte(src[0]) == 0xff || src[0] == src[2] && src[1] == src[3]
+	a, b, c, d := ip.Words()
+	return a == 0 && (b == 0 || b == 1<<56 || uint32(b) == 0xffff0000) || byte(a) == 0xff || a == c && b == d
 }

@@ -34,7 +34,7 @@ const (
 // parser; all three agree about what they take (TestPlainAgrees).
 func Parse(frame []byte, g *Gate, p *Parsed) Verdict {
 	if len(frame) < plain4Len {
-		return p.notPlain4(frame, g)
+		return ParseUnplain4(frame, g, p)
 	}
 	h := (*[plain4Len]byte)(frame)
 	total := int(binary.BigEndian.Uint16(h[16:18]))
@@ -42,27 +42,27 @@ func Parse(frame []byte, g *Gate, p *Parsed) Verdict {
 	if (binary.LittleEndian.Uint64(h[0:8])^g.MAC)<<16 != 0 || (binary.LittleEndian.Uint32(h[12:16])^typeAndVersion)<<8 != 0 ||
 		binary.LittleEndian.Uint16(h[20:22])&0xff3f != 0 || // a fragment
 		total > len(frame)-EthernetLen {
-		return p.notPlain4(frame, g)
+		return ParseUnplain4(frame, g, p)
 	}
 	addrs := binary.LittleEndian.Uint64(h[26:34])
 	sum, carry := bits.Add64(binary.LittleEndian.Uint64(h[14:22]), uint64(binary.LittleEndian.Uint32(h[22:26])), 0)
 	sum, carry = bits.Add64(sum, addrs, carry)
 	if !allOnes16(sum+carry) || byte(addrs>>32) >= 224 || martian(addrs) {
-		return p.notPlain4(frame, g)
+		return ParseUnplain4(frame, g, p)
 	}
 	flags, payload := uint8(0), total-IPv4Len
 	switch h[23] {
 	case ProtoUDP:
 		if n := int(binary.BigEndian.Uint16(h[38:40])); n < UDPLen || n > payload {
-			return p.notPlain4(frame, g)
+			return ParseUnplain4(frame, g, p)
 		}
 	case ProtoTCP:
 		if n := int(h[46]>>4) * 4; n < TCPLen || n > payload {
-			return p.notPlain4(frame, g)
+			return ParseUnplain4(frame, g, p)
 		}
 		flags = h[47]
 	default:
-		return p.notPlain4(frame, g)
+		return ParseUnplain4(frame, g, p)
 	}
 	p.Addrs, p.Ports = addrs, binary.LittleEndian.Uint32(h[34:38])
 	p.Complete4()
@@ -77,7 +77,8 @@ func (p *Parsed) Complete4() {
 	p.Fragment, p.Error, p.Class = false, false, ClassOther
 }
 
-func (p *Parsed) notPlain4(frame []byte, g *Gate) Verdict {
+// ParseUnplain4 is Parse for a frame that is known not to be plain IPv4.
+func ParseUnplain4(frame []byte, g *Gate, p *Parsed) Verdict {
 	if p.plain6(frame, g) {
 		return Pending
 	}

@@ -10,31 +10,28 @@ func (w *Worker) parse(slots []slot) {
 	if taken == 1<<len(slots)-1 {
 		return
 	}
-	for i := range slots {
-		s := &slots[i]
+	for i, b := range in {
 		if taken>>i&1 == 0 {
-			w.parseAny(s, in[i])
-			w.hashes[i] = w.hash(s)
+			w.hashes[i] = w.parseOne(&slots[i], b)
 		}
 	}
 }
 
-// parseAny parses any frame.
-func (w *Worker) parseAny(s *slot, b *packet.Buf) {
+// parseOne parses a frame that parsePlain did not take and returns the table's hash
+// of its tuple, if it may have a flow.
+func (w *Worker) parseOne(s *slot, b *packet.Buf) (hash uint64) {
 	s.buf = b
 	if b.Segments() != 1 {
 		s.verdict, s.packet.Plain = packet.DropMultiSegment, 0
-		return
-	}
-	s.verdict = packet.Parse(b.Bytes(), &w.gates[b.Port], &s.packet)
-}
-
-// hash is the table's hash of a packet that may have a flow.
-func (w *Worker) hash(s *slot) uint64 {
-	if s.verdict != packet.Pending || s.packet.Fragment {
 		return 0
 	}
-	if s.packet.IPv6 {
+	s.verdict = parseRest(b.Bytes(), &w.gates[b.Port], &s.packet)
+	switch {
+	case s.packet.Plain == 6:
+		return w.table.HashPlain6((*packet.IPv6)(b.Head()[packet.EthernetLen:]), &s.packet)
+	case s.verdict != packet.Pending || s.packet.Fragment:
+		return 0
+	case s.packet.IPv6:
 		t := s.tuple6()
 		return w.table.Hash6(&t)
 	}

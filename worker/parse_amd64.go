@@ -34,5 +34,10 @@ func (w *Worker) parsePlain(n int, gate *packet.Gate) (taken uint64) {
 	return parsePlain4(&w.in, n, gate.MAC, &w.slots[0], &w.numbers, &w.hashes)
 }
 
+// parseRest parses what parsePlain did not take.
+func parseRest(frame []byte, gate *packet.Gate, p *packet.Parsed) packet.Verdict {
+	return packet.ParseUnplain4(frame, gate, p)
+}
+
 //go:noescape
 func parsePlain4(in *packet.Burst, n int, mac uint64, slots *slot, numbers *[6]uint64, hashes *[packet.BurstSize]uint64) (taken uint64)

@@ -4,5 +4,10 @@ package worker
 
 import "github.com/sluice-lb/sluice/packet"
 
+// parseRest parses any frame.
+func parseRest(frame []byte, gate *packet.Gate, p *packet.Parsed) packet.Verdict {
+	return packet.Parse(frame, gate, p)
+}
+
 // parsePlain takes nothing: packet.Parse does it all.
 func (w *Worker) parsePlain(int, *packet.Gate) (taken uint64) { return 0 }

@@ -40,4 +40,4 @@ func parseRest(frame []byte, gate *packet.Gate, p *packet.Parsed) packet.Verdict
 }
 
 //go:noescape
-func parsePlain4(in *packet.Burst, n int, mac uint64, slots *slot, numbers *[6]uint64, hashes *[packet.BurstSize]uint64) (taken uint64)
+func parsePlain4(in *packet.Burst, n int, mac uint64, slots *slot, numbers *[7]uint64, hashes *[packet.BurstSize]uint64) (taken uint64)

@@ -1,6 +1,6 @@
 #include "textflag.h"
 #include "go_asm.h"
-// func parsePlain4(in *packet.Burst, n int, mac uint64, slots *slot, numbers *[6]uint64, hashes *[64]uint64) (taken uint64)
+// func parsePlain4(in *packet.Burst, n int, mac uint64, slots *slot, numbers *[7]uint64, hashes *[64]uint64) (taken uint64)
 // packet.Parse for plain IPv4, step by step, and flow.Table.Hash.
 TEXT ·parsePlain4(SB), NOSPLIT, $0-56
 	MOVQ in+0(FP), SI
@@ -19,6 +19,8 @@ loop:
 	CMPL DX, $const_plainLen; JLT next
 	MOVWLZX const_bufOff(R10), AX
 	ADDQ const_bufAddr(R10), AX   // the frame
+	MOVQ 48(R12), R10
+	PREFETCHT0 (AX)(R10*1)        // the headroom, for tunnels
 	MOVQ (AX), R10
 	XORQ R8, R10
 	SHLQ $16, R10; JNE next         // destination

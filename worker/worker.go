@@ -53,7 +53,7 @@ type Worker struct {
 
 	snap    *service.Snapshot // of this burst
 	slots   [packet.BurstSize]slot
-	numbers [6]uint64                  // parse: of the table's hash, and of packet.allOnes16
+	numbers [7]uint64                  // parse: of the table's hash, of packet.allOnes16, and outerAt
 	hashes  [packet.BurstSize]uint64   // lookup: by slot, in the form a batch is prefetched in
 	refs    [packet.BurstSize]flow.Ref // lookup: by slot
 	in      packet.Burst
@@ -105,7 +105,7 @@ func New(cfg Config) *Worker {
 		idle:    idler{mode: cfg.Idle},
 	}
 	k := cfg.Table.HashKeys()
-	w.numbers = [6]uint64{k[0], k[1], k[2], k[3], packet.Inverse65535, packet.Most65535}
+	w.numbers = [7]uint64{k[0], k[1], k[2], k[3], packet.Inverse65535, packet.Most65535}
 	if w.random == 0 { // where xorshift would stay
 		w.random = uint64(time.Now().UnixNano()) | 1
 	}
@@ -157,9 +157,16 @@ func (w *Worker) follow(snap *service.Snapshot) {
 	w.snap = snap
 }
 
+// outerAt is where parse loads a cache line for an outer header, from the frame's
+// start, once a backend has a tunnel; 0 until then: a line that it loads anyway.
+const outerAt = 1<<64 - 64
+
 func (w *Worker) markBackend(id uint32, b *service.Backend) {
 	if int(id) >= len(w.load) { // beyond the bound: of the last chunk, never used
 		return
+	}
+	if b.Outer.Size() > 0 {
+		w.numbers[6] = outerAt
 	}
 	if b.Present {
 		w.load[id].mark &^= gone

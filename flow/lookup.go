@@ -1,5 +1,7 @@
 package flow
 
+import "unsafe"
+
 // Hash is the table's hash of a tuple, different in every table and process.
 func (t *Table) Hash(k Tuple4) uint64 { return t.keys.hash4(k) }
 
@@ -7,6 +9,12 @@ func (t *Table) Hash(k Tuple4) uint64 { return t.keys.hash4(k) }
 // x = fold(Addrs^k0, (Ports<<8|Proto)^k1), then fold(x^k2, k3), fold being the
 // XOR of a 128-bit product's halves.
 func (t *Table) HashKeys() [4]uint64 { return [4]uint64(t.keys[:4]) }
+
+// Homes are for those who load buckets on their own, as PrefetchBuckets does: the
+// bucket of a hash is number (hash * homes) >> 64 of 64 bytes each from buckets on.
+func (t *Table) Homes() (homes uint64, buckets uintptr) {
+	return t.index.homes, uintptr(unsafe.Pointer(unsafe.SliceData(t.index.buckets)))
+}
 
 // Entry4 is the entry of a ref that Candidates gave, nil for refs of IPv6 flows, one
 // that no packet matches for 0.

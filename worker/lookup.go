@@ -2,12 +2,11 @@ package worker
 
 import "github.com/sluice-lb/sluice/packet"
 
-// lookup finds where the flow of every packet may be. It goes over the burst
-// twice, so that the cache misses of 64 packets overlap: load buckets; search
-// their tags and load entries. The third time, which compares, is plain's and
-// search's.
+// lookup finds where the flow of every packet may be. Like all work on a burst it is
+// staged, so that the cache misses of 64 packets overlap: parse has begun to load
+// buckets; here their tags are searched and entries begin to load; plain and search
+// compare.
 func (w *Worker) lookup(slots []slot) {
-	w.table.PrefetchBuckets(&w.hashes, len(slots))
 	w.table.Candidates(&w.hashes, &w.refs, len(slots))
 }
 

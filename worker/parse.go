@@ -3,7 +3,7 @@ package worker
 import "github.com/sluice-lb/sluice/packet"
 
 // parse validates every frame; what it cannot leave Pending is decided here. It
-// hashes the tuples of what it leaves, for lookup.
+// hashes the tuples of what it leaves and begins to load their buckets, for lookup.
 func (w *Worker) parse(slots []slot) {
 	in := w.in[:len(slots)]
 	taken := w.parsePlain(len(slots), &w.gates[in[0].Port])
@@ -15,6 +15,7 @@ func (w *Worker) parse(slots []slot) {
 			w.hashes[i] = w.parseOne(&slots[i], b)
 		}
 	}
+	w.table.PrefetchBuckets(&w.hashes, len(slots))
 }
 
 // parseOne parses a frame that parsePlain did not take and returns the table's hash

@@ -29,7 +29,7 @@ const (
 // their tuples: packet.Parse and flow.Table.Hash (TestParsePlainAgrees), in half
 // the instructions that the compiler makes of them, a quarter of all that known
 // flows cost. It sets what plain4 reads of a slot, and returns a bit for each
-// packet it took.
+// packet it took; their buckets are being loaded.
 func (w *Worker) parsePlain(n int, gate *packet.Gate) (taken uint64) {
 	return parsePlain4(&w.in, n, gate.MAC, &w.slots[0], &w.numbers, &w.hashes)
 }
@@ -40,4 +40,4 @@ func parseRest(frame []byte, gate *packet.Gate, p *packet.Parsed) packet.Verdict
 }
 
 //go:noescape
-func parsePlain4(in *packet.Burst, n int, mac uint64, slots *slot, numbers *[7]uint64, hashes *[packet.BurstSize]uint64) (taken uint64)
+func parsePlain4(in *packet.Burst, n int, mac uint64, slots *slot, numbers *[9]uint64, hashes *[packet.BurstSize]uint64) (taken uint64)

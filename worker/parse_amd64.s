@@ -1,6 +1,6 @@
 #include "textflag.h"
 #include "go_asm.h"
-// func parsePlain4(in *packet.Burst, n int, mac uint64, slots *slot, numbers *[7]uint64, hashes *[64]uint64) (taken uint64)
+// func parsePlain4(in *packet.Burst, n int, mac uint64, slots *slot, numbers *[9]uint64, hashes *[64]uint64) (taken uint64)
 // packet.Parse for plain IPv4, step by step, and flow.Table.Hash.
 TEXT ·parsePlain4(SB), NOSPLIT, $0-56
 	MOVQ in+0(FP), SI
@@ -9,18 +9,15 @@ TEXT ·parsePlain4(SB), NOSPLIT, $0-56
 	MOVQ slots+24(FP), DI
 	MOVQ numbers+32(FP), R12
 	MOVQ hashes+40(FP), R9
-	XORL R13, R13                 // taken
-	XORL BX, BX                   // which packet
+	XORL R13, R13; XORL BX, BX    // taken, which packet
 	JMP  test
 loop:
 	MOVQ (SI)(BX*8), R10
 	CMPW const_bufSegs(R10), $1; JNE next
 	MOVWLZX const_bufLen(R10), DX
 	CMPL DX, $const_plainLen; JLT next
-	MOVWLZX const_bufOff(R10), AX
-	ADDQ const_bufAddr(R10), AX   // the frame
-	MOVQ 48(R12), R10
-	PREFETCHT0 (AX)(R10*1)        // the headroom, for tunnels
+	MOVWLZX const_bufOff(R10), AX; ADDQ const_bufAddr(R10), AX // the frame
+	MOVQ 48(R12), R10; PREFETCHT0 (AX)(R10*1) // the headroom, for tunnels
 	MOVQ (AX), R10
 	XORQ R8, R10
 	SHLQ $16, R10; JNE next         // destination
@@ -87,6 +84,10 @@ store:
 	XORQ DX, AX
 	MOVQ AX, (R9)(BX*8)
 	BTSQ BX, R13
+	MULQ 56(R12)
+	SHLQ $6, DX
+	ADDQ 64(R12), DX
+	PREFETCHT0 (DX)               // flow.Table.PrefetchBuckets
 next:
 	INCQ BX
 	ADDQ $slot__size, DI

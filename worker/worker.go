@@ -53,7 +53,7 @@ type Worker struct {
 
 	snap    *service.Snapshot // of this burst
 	slots   [packet.BurstSize]slot
-	numbers [7]uint64                  // parse: of the table's hash, of packet.allOnes16, and outerAt
+	numbers [9]uint64                  // parse: of the table's hash, of packet.allOnes16, outerAt, of the table's buckets
 	hashes  [packet.BurstSize]uint64   // lookup: by slot, in the form a batch is prefetched in
 	refs    [packet.BurstSize]flow.Ref // lookup: by slot
 	in      packet.Burst
@@ -105,7 +105,8 @@ func New(cfg Config) *Worker {
 		idle:    idler{mode: cfg.Idle},
 	}
 	k := cfg.Table.HashKeys()
-	w.numbers = [7]uint64{k[0], k[1], k[2], k[3], packet.Inverse65535, packet.Most65535}
+	homes, buckets := cfg.Table.Homes()
+	w.numbers = [9]uint64{k[0], k[1], k[2], k[3], packet.Inverse65535, packet.Most65535, 0, homes, uint64(buckets)}
 	if w.random == 0 { // where xorshift would stay
 		w.random = uint64(time.Now().UnixNano()) | 1
 	}

@@ -17,6 +17,7 @@ type hits struct {
 	flows   int
 	draw    func(flows int) load.Draw
 	replies bool
+	floor   bool    // bursts are received and transmitted, and nothing else
 	target  float64 // ns a packet; 0: none
 }
 
@@ -31,7 +32,7 @@ func (b *bench) hits(c hits) error {
 		if err := r.fill(c.flows); err != nil {
 			return err
 		}
-		write = r.writer(c)
+		write, r.floor = r.writer(c), c.floor
 		_, err := r.round(write, b.round/4) // warm
 		return err
 	})

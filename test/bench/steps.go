@@ -5,6 +5,9 @@ import (
 	"os"
 	"runtime"
 	"time"
+
+	"github.com/sluice-lb/sluice/service"
+	"github.com/sluice-lb/sluice/test/bench/load"
 )
 
 // step is a case, or a few that are measured together.
@@ -46,6 +49,7 @@ func (b *bench) steps() (out []step) {
 		}
 	}
 	add("macswap/net_null", 2*rounds, b.null)
+	add("floor", 5*rounds, func() error { return b.hits(hits{name: "floor", setup: load.Setup{Mode: service.ModeDR}, flows: 1, draw: load.Uniform, floor: true}) })
 	for _, c := range hitCases(b.quick) {
 		add(c.name, 5*rounds+time.Duration(c.flows)*time.Microsecond, func() error { return b.hits(c) })
 	}

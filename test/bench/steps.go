@@ -49,7 +49,9 @@ func (b *bench) steps() (out []step) {
 		}
 	}
 	add("macswap/net_null", 2*rounds, b.null)
-	add("floor", 5*rounds, func() error { return b.hits(hits{name: "floor", setup: load.Setup{Mode: service.ModeDR}, flows: 1, draw: load.Uniform, floor: true}) })
+	add("floor", 5*rounds, func() error {
+		return b.hits(hits{name: "floor", setup: load.Setup{Mode: service.ModeDR}, flows: 1, draw: load.Uniform, floor: true})
+	})
 	for _, c := range hitCases(b.quick) {
 		add(c.name, 5*rounds+time.Duration(c.flows)*time.Microsecond, func() error { return b.hits(c) })
 	}

@@ -11,15 +11,17 @@
 //
 // # How it is laid out
 //
-//		hash of tuple -> bucket (64 bytes: 8 tags, 8 refs, link) -> Entry4 (64 bytes) or Entry6 (128) | Cold (40 bytes)
+//		hash of tuple -> bucket (64 bytes: 8 tags, 8 refs, link) -> Entry4 (64 bytes) or Entry6 (128) | cold (48 bytes)
 //
 //	  - index.go: tags and buckets; knows refs, not keys
-//	  - entry.go: what a flow is, whatever its family; entry4.go, entry6.go
+//	  - entry.go: what a flow is, whatever its family, and when its counters settle
+//	    in the cold part; entry4.go, entry6.go
 //	  - links.go: free entries and the wheel's lists, threaded through the entries
 //	  - wheel.go: which entry to look at in which tick; knows indexes only
 //	  - table.go: flows over these; insert.go; lookup.go and lookup6.go: the
 //	    staged look-up; expire.go: time; scan.go: all of them in slices;
-//	    evict.go: room when there is none
+//	    evict.go: room when there is none; prefetch_amd64.s: the stages of the
+//	    look-up that no Go statement can say, prefetch_other.go the same in Go
 //	  - memory.go: the region. It holds no pointer and no absolute address.
 //	  - file.go: entries in a shared file instead, for a later process; header.go
 //	    and identity.go: what else is in it; saved.go: how that process opens it;

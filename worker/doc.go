@@ -4,8 +4,11 @@
 // file of its own:
 //
 //	receive.go   frames of one port into slots
-//	parse.go     validate once; hand to the kernel what is not TCP or UDP
-//	lookup.go    find flows, memory latencies overlapped
+//	parse.go     validate once; hand to the kernel what is not TCP or UDP; hash
+//	             tuples (parse_amd64.s: both, for plain IPv4)
+//	lookup.go    where flows may be, memory latencies overlapped
+//	plain.go     plain packets of known flows: all that rewrite does, in one loop
+//	lookup.go    find the flows of all others
 //	miss.go      no flow: whose packet is it? schedule, create the flow
 //	rewrite.go   next hop, TTL, size, the mode's rewrite, counters
 //	transmit.go  out, to the kernel, or back to the pool; verdicts are counted

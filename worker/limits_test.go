@@ -106,6 +106,39 @@ func TestTransmitFull(t *testing.T) {
 	r.checkSums()
 }
 
+// TestTransmitFullInAMixedBurst: the same when a burst leaves by both ports and to
+// the pool, and when all of it leaves by one.
+func TestTransmitFullInAMixedBurst(t *testing.T) {
+	r := newRig(t, options{flows: 10})
+	r.world.Configure(dr(frame.UDP, 53, "10.0.0.1"))
+	known, dying := request(frame.UDP, 53, 1).Bytes(), bytes(request(frame.UDP, 53, 1), func(p *frame.Packet) { p.TTL = 1 })
+	foreign := bytes(request(frame.UDP, 53, 1), func(p *frame.Packet) { p.DstMAC[5] = 9 })
+	r.arrive(0, known)
+	r.poll()
+	r.ports[0].Takes, r.ports[1].Takes = 1, 2
+	for range 4 {
+		r.arrive(0, known, dying, foreign)
+	}
+	r.poll()
+	assert.Equal(t, 1+2, r.count(packet.Forwarded))
+	assert.Equal(t, 1, r.count(packet.AnsweredTTL))
+	assert.Equal(t, 4, r.count(packet.DropForeignMAC))
+	assert.Equal(t, 2+3, r.count(packet.DropTransmitFull))
+	for range 5 {
+		r.arrive(0, known)
+	}
+	r.poll()
+	assert.Equal(t, 3+2, r.count(packet.Forwarded))
+	assert.Equal(t, 5+3, r.count(packet.DropTransmitFull))
+	r.ports[1].Takes = 0
+	r.arrive(0, known, known)
+	r.poll()
+	assert.Equal(t, 5, r.count(packet.Forwarded))
+	assert.Equal(t, 8+2, r.count(packet.DropTransmitFull))
+	assert.Zero(t, r.pool.InUse())
+	r.checkSums()
+}
+
 // TestBurstsBeyondTheOutbox: both ports' bursts and a full outbox in one poll.
 func TestBurstsBeyondTheOutbox(t *testing.T) {
 	r := newRig(t, options{flows: 10})

@@ -77,7 +77,9 @@ func TestLocalPortsExhausted(t *testing.T) {
 	assert.Zero(t, refused(), "at 80 %")
 	assert.Greater(t, r.fullest(), 0.8)
 	next = r.openUntil(frame.TCP, 80, next, func() bool { return refused() > 0 })
-	assert.Greater(t, r.fullest(), 0.95, "when the first was refused")
+	// 128 tries at a share of x fail with x^128: the first time at about 95 %, in one
+	// of two million runs below 85.
+	assert.Greater(t, r.fullest(), 0.85, "when the first was refused")
 	next = r.openUntil(frame.TCP, 80, next, func() bool { return r.table.Len() == numLocalPorts })
 	assert.Equal(t, 1.0, r.fullest())
 

@@ -4,6 +4,8 @@ import "github.com/sluice-lb/sluice/packet"
 
 // parse validates every frame; what it cannot leave Pending is decided here. It
 // hashes the tuples of what it leaves and begins to load their buckets, for lookup.
+// Frames that were handed over may be of several ports: parsePlain takes those for
+// the first one's address, which is no more than the worker that checked them took.
 func (w *Worker) parse(slots []slot) {
 	in := w.in[:len(slots)]
 	taken := w.parsePlain(len(slots), &w.gates[in[0].Port])

@@ -83,7 +83,7 @@ func (c collector) localPorts(out chan<- prometheus.Metric) {
 		localPortsUsed.send(out, a.Flows, a.Address)
 	}
 	for _, s := range ports.Services {
-		serviceLocalPorts.sendRatio(out, s.Ratio, s.Protocol+":"+endpoint(s.Address, s.Port))
+		serviceLocalPorts.sendFloat(out, s.Ratio, s.Protocol+":"+endpoint(s.Address, s.Port))
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/sluice-lb/sluice/ctl/api"
+	"github.com/sluice-lb/sluice/packet"
 )
 
 // fixed is a source of numbers that differ, so that none can pass for another.
@@ -103,29 +104,71 @@ func TestSeries(t *testing.T) {
 	}
 }
 
-// TestAlerts: the rules that we deliver are YAML, and ask for series that exist.
+// TestAlerts: the rules that we deliver are YAML, ask for series that exist, with
+// labels and verdicts that exist, say what to do, and are documented.
 func TestAlerts(t *testing.T) {
 	text, err := os.ReadFile("../../deploy/alerts.yml")
+	require.NoError(t, err)
+	docs, err := os.ReadFile("../../docs/operations.md")
 	require.NoError(t, err)
 	var file struct {
 		Groups []struct {
 			Name  string
-			Rules []struct{ Alert, Expr string }
+			Rules []rule
 		}
 	}
-	require.NoError(t, yaml.Unmarshal(text, &file))
+	require.NoError(t, yaml.UnmarshalStrict(text, &file))
 	answer := httptest.NewRecorder()
 	Handler(fixed{}).ServeHTTP(answer, httptest.NewRequest("GET", "/metrics", nil))
-	rules := 0
+	names := map[string]bool{}
 	for _, g := range file.Groups {
 		for _, r := range g.Rules {
-			rules++
-			names := regexp.MustCompile(`sluice_\w+`).FindAllString(r.Expr, -1)
-			assert.NotEmpty(t, names, r.Alert)
-			for _, name := range names {
-				assert.Contains(t, answer.Body.String(), "# TYPE "+name+" ", r.Alert)
-			}
+			assert.False(t, names[r.Alert], "two rules %s", r.Alert)
+			names[r.Alert] = true
+			r.check(t, answer.Body.String())
+			assert.Contains(t, string(docs), "`"+r.Alert+"`", "docs/operations.md")
 		}
 	}
-	assert.Positive(t, rules)
+	assert.Len(t, names, 14)
+}
+
+// rule is an alert.
+type rule struct {
+	Alert, Expr, For    string
+	Labels, Annotations map[string]string
+}
+
+var (
+	seriesIn   = regexp.MustCompile(`sluice_\w+`)
+	verdictsIn = regexp.MustCompile(`verdict=~?"([^"]+)"`)
+	labelsIn   = regexp.MustCompile(`\$labels\.(\w+)`)
+)
+
+// check compares a rule with what is scraped.
+func (r rule) check(t *testing.T, scraped string) {
+	assert.Contains(t, []string{"warning", "critical"}, r.Labels["severity"], r.Alert)
+	assert.NotEmpty(t, r.Annotations["summary"], r.Alert)
+	assert.NotEmpty(t, r.Annotations["description"], r.Alert)
+	names := seriesIn.FindAllString(r.Expr, -1)
+	assert.NotEmpty(t, names, r.Alert)
+	labels := "instance"
+	for _, name := range names {
+		assert.Contains(t, scraped, "# TYPE "+strings.TrimSuffix(name, "_bucket")+" ", r.Alert)
+		labels += regexp.MustCompile("\n" + name + "{[^}]*}").FindString(scraped)
+	}
+	for _, in := range labelsIn.FindAllStringSubmatch(r.Annotations["summary"]+r.Annotations["description"], -1) {
+		assert.Regexp(t, `\b`+in[1]+`\b`, labels, r.Alert)
+	}
+	for _, in := range verdictsIn.FindAllStringSubmatch(r.Expr, -1) {
+		for name := range strings.SplitSeq(in[1], "|") {
+			assert.Contains(t, verdicts(), name, r.Alert)
+		}
+	}
+}
+
+func verdicts() (names []string) {
+	for v := range packet.NumVerdicts {
+		names = append(names, v.String())
+	}
+	return names
 }

@@ -24,11 +24,6 @@ func (s series) sendFloat(out chan<- prometheus.Metric, value float64, labels ..
 	out <- prometheus.MustNewConstMetric(s.desc, s.kind, value, labels...)
 }
 
-// sendRatio sends a share, 0 to 1.
-func (s series) sendRatio(out chan<- prometheus.Metric, value float64, labels ...string) {
-	out <- prometheus.MustNewConstMetric(s.desc, s.kind, value, labels...)
-}
-
 var (
 	info       = gauge("build_info", "Always 1; what runs.", "version", "dpdk")
 	revision   = gauge("config_revision", "Grows by 1 with every configuration change, from the start time in milliseconds.")

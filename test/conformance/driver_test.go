@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"encoding/binary"
+	"maps"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -37,7 +38,8 @@ type rig struct {
 	table  *flow.Table
 	worker *worker.Worker
 	locals Locals
-	frames uint64 // given to the worker
+	frames uint64  // given to the worker
+	others *others // besides the case's packets; nil: none
 }
 
 func newRig(t *testing.T) *rig { return newRigWith(t, worker.DefaultLimits()) }
@@ -47,7 +49,11 @@ func newRigWith(t *testing.T, limits worker.Limits) *rig {
 	ports := make([]packet.Port, 2)
 	for i := range ports {
 		p := fake.NewPort(r.pool, world.PortMAC(i))
-		p.Sent = func(b []byte) { r.sent[i] = append(r.sent[i], append([]byte(nil), b...)) }
+		p.Sent = func(b []byte) {
+			if !r.others.expects(i, b) {
+				r.sent[i] = append(r.sent[i], append([]byte(nil), b...))
+			}
+		}
 		r.ports[i], ports[i] = p, p
 	}
 	var err error
@@ -62,7 +68,7 @@ func newRigWith(t *testing.T, limits worker.Limits) *rig {
 }
 
 func (r *rig) run(c *Case) {
-	r.world.Configure(c.Services...)
+	r.configure(c.Services)
 	for i := range c.Steps {
 		r.step(i, &c.Steps[i])
 	}
@@ -74,23 +80,33 @@ func (r *rig) run(c *Case) {
 	assert.Zero(r, r.pool.InUse(), "buffers lost")
 }
 
+func (r *rig) configure(list []world.Service) {
+	if r.others != nil {
+		list = append(list[:len(list):len(list)], r.others.services...)
+	}
+	r.world.Configure(list...)
+}
+
 // step gives the worker the frames of a step and compares what comes out.
 func (r *rig) step(i int, s *Step) {
 	if s.Configure != nil {
-		r.world.Configure(*s.Configure...)
+		r.configure(*s.Configure)
 	}
 	if s.Rewire != nil {
 		r.world.Rewire(s.Rewire)
 	}
 	r.sent = [2][][]byte{}
+	moved, room := len(s.In)+len(s.Sent), packet.BurstSize-len(s.In)
 	for _, f := range s.In {
+		n := r.accompany(f.Port, room)
+		moved, room = moved+n, room-n
 		r.ports[f.Port].Receive(f.Bytes(&r.locals))
 	}
 	for _, f := range s.Sent {
 		require.True(r, r.kernel.From[f.Port].Push(r.pool.Copy(f.Bytes(&r.locals))))
 	}
-	r.frames += uint64(len(s.In) + len(s.Sent))
-	assert.Equal(r, len(s.In)+len(s.Sent), r.worker.Poll(), "step %d: frames moved", i)
+	r.frames += uint64(moved)
+	assert.Equal(r, moved, r.worker.Poll(), "step %d: frames moved", i)
 	r.checkOut(i, s.Out)
 	r.checkKernel(i, s.Kernel)
 	if s.States != nil {
@@ -153,7 +169,7 @@ func (r *rig) states() []flow.State {
 	for family, size := range []int{r.table.Cap() - r.table.Cap6(), r.table.Cap6()} {
 		for i := range size {
 			e := r.table.Common(flow.MakeIndex(flow.Family(family), uint32(i+1)))
-			if e.State != flow.StateNone { // of what is not in use
+			if e.State != flow.StateNone && !r.others.owns(e) { // of what is not in use
 				states = append(states, e.State)
 			}
 		}
@@ -165,6 +181,11 @@ func (r *rig) states() []flow.State {
 func (r *rig) checkVerdicts(want Verdicts) {
 	s := r.worker.Stats()
 	var ended uint64
+	if r.others != nil {
+		assert.Equal(r, r.others.went, r.others.came, "packets of others")
+		want = maps.Clone(want)
+		want[packet.Forwarded] += r.others.came
+	}
 	for v := range packet.NumVerdicts {
 		assert.Equal(r, want[v], s.Verdicts[v].Load(), "verdict %v", v)
 		if v.Outcome() != packet.Undecided {
@@ -182,7 +203,7 @@ func (r *rig) checkLoads(want map[string]worker.Load) {
 	got := map[string]worker.Load{}
 	backends := r.world.Store.Load().Backends
 	for id := range uint32(backends.Len()) {
-		if b := backends.At(id); b.ID != 0 {
+		if b := backends.At(id); b.ID != 0 && b.Port != othersBackend {
 			got[b.Addr.String()] = r.worker.Stats().Backend(b.ID)
 		}
 	}

@@ -27,7 +27,7 @@ var Rules = map[string]Rule{
 	"ctl/config":  {Own: []string{"ctl/api"}},
 	"ctl/client":  {Own: []string{"ctl/api"}, Tests: realServer},
 	"ctl/server":  {Own: []string{"ctl/api"}},
-	"ctl/metrics": {Own: []string{"ctl/api"}},
+	"ctl/metrics": {Own: []string{"ctl/api"}, Tests: []string{"packet"}},
 	"ctl/build":   {Own: []string{"ctl/api", "service", "sched"}},
 	"ctl/kernel":  {Own: []string{"packet", "service"}},
 

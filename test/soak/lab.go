@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"time"
 
 	"github.com/vishvananda/netns"
 )
@@ -89,7 +91,7 @@ func (l *lab) serveAll() error {
 	for _, host := range []string{"rs1", "rs2"} {
 		for _, port := range []int{longPort, modePort, localPort, gonePort} {
 			err := l.in(host, func() error {
-				listener, err := net.Listen("tcp", fmt.Sprintf(":%d", port))
+				listener, err := silently.Listen(context.Background(), "tcp", fmt.Sprintf(":%d", port))
 				if err == nil {
 					go serve(listener)
 				}
@@ -103,6 +105,24 @@ func (l *lab) serveAll() error {
 	return nil
 }
 
+// silently: no keepalives. They would keep the flows of silent connections alive; and
+// a server probes a client that is gone for 135 s, longer than settleTime, whose
+// resets a cut connection's flow may not see.
+var silently = net.ListenConfig{KeepAlive: -1}
+
+// forgotten is how long a server waits for a client that says nothing.
+const forgotten = time.Minute
+
+// echoed is a connection whose reader gives up in the end.
+type echoed struct{ net.Conn }
+
+func (c echoed) Read(b []byte) (int, error) {
+	if err := c.SetReadDeadline(time.Now().Add(forgotten)); err != nil {
+		return 0, err
+	}
+	return c.Conn.Read(b)
+}
+
 // serve sends back what comes.
 func serve(listener net.Listener) {
 	for {
@@ -111,6 +131,6 @@ func serve(listener net.Listener) {
 			fmt.Fprintln(os.Stderr, "soak: echo server:", err)
 			return
 		}
-		go func() { _, _ = io.Copy(conn, conn); conn.Close() }()
+		go func() { _, _ = io.Copy(conn, echoed{conn}); conn.Close() }()
 	}
 }

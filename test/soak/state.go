@@ -137,11 +137,17 @@ func (s *soak) noteCounters(st *state) error {
 	return err
 }
 
+// flowsShown is how many flows that should have ended are printed.
+const flowsShown = 5
+
 // noteFlows: a local port is in use exactly while a flow has it.
 func (s *soak) noteFlows(st *state) error {
 	var listed, locals float64
 	err := s.api.Flows(ctx, api.FlowFilter{}, func(f api.Flow) error {
-		if listed++; f.Local != "" {
+		if listed++; listed <= flowsShown {
+			say("still there: %+v", f)
+		}
+		if f.Local != "" {
 			locals++
 		}
 		return nil

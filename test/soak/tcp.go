@@ -50,7 +50,8 @@ func (s *soak) connect(p *phase) error {
 }
 
 func dial(to *site, wait time.Duration) (*net.TCPConn, error) {
-	conn, err := net.DialTimeout("tcp", to.to().String(), wait)
+	dialer := net.Dialer{Timeout: wait, KeepAlive: -1}
+	conn, err := dialer.Dial("tcp", to.to().String())
 	if err != nil {
 		return nil, err
 	}

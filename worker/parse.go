@@ -5,7 +5,8 @@ import "github.com/sluice-lb/sluice/packet"
 // parse validates every frame; what it cannot leave Pending is decided here. It
 // hashes the tuples of what it leaves and begins to load their buckets, for lookup.
 // Frames that were handed over may be of several ports: parsePlain takes those for
-// the first one's address, which is no more than the worker that checked them took.
+// the address of the first one's, which is no more than the worker that checked
+// them took.
 func (w *Worker) parse(slots []slot) {
 	in := w.in[:len(slots)]
 	taken := w.parsePlain(len(slots), &w.gates[in[0].Port])
@@ -28,7 +29,11 @@ func (w *Worker) parseOne(s *slot, b *packet.Buf) (hash uint64) {
 		s.verdict, s.packet.Plain = packet.DropMultiSegment, 0
 		return 0
 	}
-	s.verdict = parseRest(b.Bytes(), &w.gates[b.Port], &s.packet)
+	if gate := &w.gates[b.Port]; b.Port == w.in[0].Port {
+		s.verdict = parseRest(b.Bytes(), gate, &s.packet)
+	} else { // parsePlain compared it with the other port's address
+		s.verdict = packet.Parse(b.Bytes(), gate, &s.packet)
+	}
 	switch {
 	case s.packet.Plain == 6:
 		return w.table.HashPlain6((*packet.IPv6)(b.Head()[packet.EthernetLen:]), &s.packet)

@@ -54,6 +54,31 @@ func TestParsePlainAgrees(t *testing.T) {
 	require.Greater(t, left, 1000)
 }
 
+// TestParseOfSeveralPorts: of a burst that was handed over, plain packets are plain
+// whichever port they came by.
+func TestParseOfSeveralPorts(t *testing.T) {
+	r := newRig(t, options{flows: 1})
+	for i := range 8 {
+		p := request(frame.TCP, 80, uint16(i))
+		p.DstMAC = world.PortMAC(i / 2 % 2)
+		if i%2 == 1 {
+			p.Src, p.Dst = cip6, vip6
+		}
+		r.in[i] = r.pool.Copy(p.Bytes())
+		r.in[i].Port = uint16(i / 2 % 2)
+	}
+	r.parse(r.slots[:8])
+	for i := range 8 {
+		s := &r.slots[i]
+		require.Equal(t, packet.Pending, s.verdict, i)
+		require.EqualValues(t, 4+i%2*2, s.packet.Plain, i)
+		if i%2 == 0 {
+			require.Equal(t, r.table.Hash(s.tuple()), r.hashes[i], i)
+		}
+	}
+	r.pool.Free(&r.in, 8)
+}
+
 // mutated is a frame that is mostly good, with a few bits turned, and often the
 // header's checksum right all the same.
 func mutated(random *rand.Rand) []byte {

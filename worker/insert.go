@@ -66,7 +66,7 @@ func (w *Worker) nextPort4(o *opening) bool {
 		local := uint64(rawAddress(nth(locals, f.random, f.local)))
 		key := flow.Tuple6{Addrs: [4]uint64{uint64(rawAddress(o.backend.Addr)) | local<<32}, Ports: uint32(hostPort(o.backend.Port)), Proto: o.entry4.Proto}
 		hash := w.table.Hash6(&key)
-		at := w.local.find(&key, hash, f.random)
+		at := w.local.find(&key, hash, w.rand())
 		if p := &w.local.pools[at]; p.flows < p.ports && f.tries > 0 {
 			f.tries--
 			o.setReply4(w.table, local, w.local.search(p, w.rand()))
@@ -133,7 +133,7 @@ func (w *Worker) nextPort6(o *opening) bool {
 	for f, locals := &o.search, o.svc.Locals; f.local < min(len(locals), localTries); f.local++ {
 		reply := o.reply6(rawAddress6(nth(locals, f.random, f.local)))
 		hash := w.table.Hash6(&reply)
-		at := w.local.find(&reply, hash, f.random)
+		at := w.local.find(&reply, hash, w.rand())
 		if p := &w.local.pools[at]; p.flows < p.ports && f.tries > 0 {
 			f.tries--
 			reply.Ports |= w.local.search(p, w.rand()) << 16

@@ -15,7 +15,9 @@ import (
 type Net struct {
 	Epoch      uint32 // moves whenever the answer of NextHop may differ; never 0
 	Hops       *NextHops
+	Shared     bool // some route has several gateways: the answer depends on the hash
 	routes     *bart.Table[Route]
+	octets     octets
 	neighbours map[Neighbour]NextHopID
 }
 
@@ -37,10 +39,21 @@ type Neighbour struct {
 // not touch them any more.
 func NewNet(epoch uint32, hops *NextHops, routes map[netip.Prefix]Route, neighbours map[Neighbour]NextHopID) *Net {
 	table := new(bart.Table[Route])
+	n := &Net{Epoch: epoch, Hops: hops, routes: table, neighbours: neighbours}
 	for prefix, route := range routes {
 		table.Insert(prefix, route)
+		n.Shared = n.Shared || len(route.Via) > 1
 	}
-	return &Net{Epoch: epoch, Hops: hops, routes: table, neighbours: neighbours}
+	n.octets = newOctets(routes)
+	return n
+}
+
+// route is the one with the longest prefix of dst.
+func (n *Net) route(dst netip.Addr) (route Route, ok bool) {
+	if r := n.octets.route(dst); r != nil {
+		return *r, true
+	}
+	return n.routes.Lookup(dst)
 }
 
 // NextHop finds where a packet to dst leaves. Several gateways share flows by
@@ -48,7 +61,7 @@ func NewNet(epoch uint32, hops *NextHops, routes map[netip.Prefix]Route, neighbo
 // resolved first. Called on flow creation and when a flow's cached epoch is
 // old, not per packet.
 func (n *Net) NextHop(dst netip.Addr, hash uint32) (NextHopID, packet.Verdict) {
-	route, ok := n.routes.Lookup(dst)
+	route, ok := n.route(dst)
 	if !ok || route.Link == 0 && len(route.Via) == 0 {
 		return 0, packet.DropNoRoute
 	}
@@ -60,6 +73,3 @@ func (n *Net) NextHop(dst netip.Addr, hash uint32) (NextHopID, packet.Verdict) {
 	}
 	return 0, packet.DropNoNeighbour
 }
-
-// HashAddr spreads addresses; the values differ from run to run.
-func HashAddr(a netip.Addr) uint32 { return uint32(hashAddr(a) >> 32) }

@@ -69,3 +69,31 @@ func TestECMP(t *testing.T) {
 		assert.Equal(t, a, b)
 	})
 }
+
+// The first byte's short cut gives the same route as the whole table.
+func TestOctetsAgree(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		routes := map[netip.Prefix]Route{}
+		for i := range rapid.IntRange(0, 12).Draw(t, "routes") {
+			addr := drawAnyAddr(t)
+			prefix, _ := addr.Prefix(rapid.IntRange(0, min(addr.BitLen(), 20)).Draw(t, "bits"))
+			routes[prefix] = Route{Link: uint16(i + 1)}
+		}
+		net := NewNet(1, nil, routes, nil)
+		for range 20 {
+			addr := drawAnyAddr(t)
+			want, known := net.routes.Lookup(addr)
+			got, ok := net.route(addr)
+			assert.Equal(t, known, ok, addr)
+			assert.Equal(t, want, got, addr)
+		}
+	})
+}
+
+func drawAnyAddr(t *rapid.T) netip.Addr {
+	b := [16]byte(rapid.SliceOfN(rapid.ByteRange(0, 20), 16, 16).Draw(t, "address"))
+	if rapid.Bool().Draw(t, "v6") {
+		return netip.AddrFrom16(b)
+	}
+	return netip.AddrFrom4([4]byte(b[:4]))
+}

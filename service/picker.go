@@ -1,7 +1,5 @@
 package service
 
-import "net/netip"
-
 // Cursor is a scheduler's mutable state for one service. Each worker has its
 // own; it survives changes of the backends and is touched on flow creation only.
 // The meaning of its fields belongs to the scheduler. The zero value starts.
@@ -21,12 +19,9 @@ type Loads interface {
 	Inactive(BackendID) uint32
 }
 
-// FlowKey is what a hashing scheduler may look at, host byte order.
+// FlowKey is what a hashing scheduler may look at: plans are of one service.
 type FlowKey struct {
-	Client     netip.Addr
-	ClientPort uint16
-	VIP        netip.Addr
-	VPort      uint16
+	Client Wire // with its port
 }
 
 // Picker is a scheduler's immutable plan for one service. The control plane

@@ -16,8 +16,8 @@ type Snapshot struct {
 	Net      *Net
 	HasNAT   bool // there is a service of mode nat, or flows of one: replies may come for any address
 
-	keys  *index[Key, ID]          // services present, by what is on the wire
-	roles *index[netip.Addr, Role] // addresses that are ours
+	keys  *index // ids of services present, by what is on the wire
+	roles *index // of addresses that are ours
 }
 
 // Role is what an address of ours is for.
@@ -30,35 +30,38 @@ const (
 )
 
 // Lookup finds the service for a destination on the wire, nil when there is
-// none. Called for packets without a flow.
-func (s *Snapshot) Lookup(key Key) *Service {
-	id, ok := s.keys.get(key)
-	if !ok {
+// none.
+func (s *Snapshot) Lookup(key Key) *Service { return s.LookupWire(key.Wire()) }
+
+// LookupWire is Lookup of a packet's destination.
+func (s *Snapshot) LookupWire(key Wire) *Service {
+	id := s.keys.get(key)
+	if id == 0 {
 		return nil
 	}
-	return s.Services.At(uint32(id))
+	return s.Services.At(id)
 }
 
 // Role says what addr is to the fast path; 0 when it is nothing to it.
-func (s *Snapshot) Role(addr netip.Addr) Role {
-	r, _ := s.roles.get(addr)
-	return r
-}
+func (s *Snapshot) Role(addr netip.Addr) Role { return s.RoleWire(wireAddress(addr)) }
+
+// RoleWire is Role of an address of a packet; port and protocol do not matter.
+func (s *Snapshot) RoleWire(addr Wire) Role { return Role(s.roles.get(addr.Address())) }
 
 // WithServices returns a snapshot with the next revision and these services and
 // backends, indexed. The control plane calls it when services came, went or
 // changed address or mode; for backends alone WithBackends is cheaper.
 func (s *Snapshot) WithServices(services Vec[Service], backends Vec[Backend]) *Snapshot {
 	next := s.WithBackends(services, backends)
-	next.keys = newIndex[Key, ID](hashKey, s.keys.used)
-	next.roles = newIndex[netip.Addr, Role](hashAddr, s.roles.used)
+	next.keys = newIndex(s.keys.used)
+	next.roles = newIndex(s.roles.used)
 	next.HasNAT = hasNAT(services)
 	for i := range uint32(services.Len()) {
 		svc := services.At(i)
 		if !svc.Present {
 			continue
 		}
-		next.keys.put(svc.Key, svc.ID)
+		next.keys.put(svc.Key.Wire(), uint32(svc.ID))
 		next.addRole(svc.Key.Addr, RoleVIP)
 		for _, local := range svc.Former {
 			next.addRole(local, RoleLocal)
@@ -110,7 +113,7 @@ func (s *Snapshot) WithNet(net *Net) *Snapshot {
 
 func (s *Snapshot) addRole(addr netip.Addr, role Role) {
 	old := s.Role(addr)
-	s.roles.put(addr, old|role)
+	s.roles.put(wireAddress(addr), uint32(old|role))
 }
 
 // Store holds the current snapshot. Workers Load it; the control plane replaces
@@ -131,7 +134,7 @@ type epoch struct {
 func NewStore(workers int, hops *NextHops) *Store {
 	s := &Store{epochs: make([]epoch, workers)}
 	empty := &Snapshot{Net: NewNet(1, hops, nil, nil)}
-	empty.keys, empty.roles = newIndex[Key, ID](hashKey, 0), newIndex[netip.Addr, Role](hashAddr, 0)
+	empty.keys, empty.roles = newIndex(0), newIndex(0)
 	s.current.Store(empty)
 	return s
 }

@@ -23,120 +23,148 @@ const (
 // with few looks, a run of them would refuse many new flows before it is passed.
 const evictBudget = 64
 
-// insert4 makes the entry of an IPv4 flow. Its request's tuple is not in the
-// table: that is why we are here.
-func (w *Worker) insert4(s *slot, c flow.Common, svc *service.Service, backend *service.Backend) (flow.Index, packet.Verdict) {
-	e := flow.Entry4{Common: c}
-	e.SetTuple(flow.Request, s.tuple())
-	hash, pool, verdict := w.reply4(&e, svc, backend)
-	if verdict != packet.Pending {
-		return 0, verdict
+// portSearch is where the search for a flow's local port stands. pool is what the
+// port to try next is from.
+type portSearch struct {
+	random       uint64
+	local, tries int
+	pool         uint32
+}
+
+// begin4 prepares the entry of an IPv4 flow, whose request's tuple is not in the
+// table: that is why we are here. The tuple of replies is as they will arrive; dr
+// and tun have none (tun's backend may be of the other family). It is false when there
+// is no local port.
+func (w *Worker) begin4(o *opening, c *flow.Common) bool {
+	e := &o.entry4
+	*e = flow.Entry4{Common: *c}
+	request := o.slot.tuple()
+	e.SetTuple(flow.Request, request)
+	switch c.Mode {
+	case service.ModeNAT:
+		o.setReply4(w.table, request.Addrs&0xffffffff, request.Ports&0xffff)
+	case service.ModeFullNAT:
+		o.search.random = w.rand()
+		return w.nextPort4(o)
 	}
-	index, ok := w.table.Add(&e, s.hash, hash)
+	return true
+}
+
+// setReply4 sets the tuple of replies, which come from the backend, by where they
+// go to, and its hash.
+func (o *opening) setReply4(t *flow.Table, addr uint64, port uint32) {
+	from, fromPort := uint64(rawAddress(o.backend.Addr)), uint32(hostPort(o.backend.Port))
+	reply := flow.Tuple4{Addrs: from | addr<<32, Ports: fromPort | port<<16, Proto: o.entry4.Proto}
+	o.entry4.SetTuple(flow.Reply, reply)
+	o.hash = t.Hash(reply)
+}
+
+// nextPort4 sets the reply's tuple to the next local address and port to try and
+// takes the port; false when there are no more.
+func (w *Worker) nextPort4(o *opening) bool {
+	for f, locals := &o.search, o.svc.Locals; f.local < min(len(locals), localTries); f.local++ {
+		local := uint64(rawAddress(nth(locals, f.random, f.local)))
+		key := flow.Tuple6{Addrs: [4]uint64{uint64(rawAddress(o.backend.Addr)) | local<<32}, Ports: uint32(hostPort(o.backend.Port)), Proto: o.entry4.Proto}
+		hash := w.table.Hash6(&key)
+		at := w.local.find(&key, hash, w.rand())
+		if p := &w.local.pools[at]; p.flows < p.ports && f.tries > 0 {
+			f.tries--
+			o.setReply4(w.table, local, w.local.search(p, w.rand()))
+			f.pool = w.local.take(at, hash)
+			return true
+		}
+	}
+	return false
+}
+
+// finish4 puts an IPv4 flow into the table, with the first port of those to try
+// that is free.
+func (w *Worker) finish4(o *opening) (flow.Index, packet.Verdict) {
+	e := &o.entry4
+	if replies(e.Mode) {
+		for request, reply := e.Tuple(flow.Request), e.Tuple(flow.Reply); reply == request || w.table.Find(o.hash, reply) != 0; reply = e.Tuple(flow.Reply) {
+			if e.Mode == service.ModeNAT {
+				return 0, packet.DropReplyInUse
+			}
+			if w.freePort(o.search.pool); !w.nextPort4(o) {
+				return 0, packet.DropNoLocalPort
+			}
+		}
+		modes.Prepare4(e)
+	}
+	index, ok := w.table.Add(e, o.slot.hash, o.hash)
 	if !ok && w.evict(flow.IPv4) {
-		index, ok = w.table.Add(&e, s.hash, hash)
+		index, ok = w.table.Add(e, o.slot.hash, o.hash)
 	}
-	return w.inserted(index, ok, pool)
+	return w.inserted(index, ok, o.search.pool)
 }
 
-// reply4 sets the tuple of replies as they will arrive, and returns its hash and,
-// for fullnat, the pool that its local port is from; dr and tun have none.
-func (w *Worker) reply4(e *flow.Entry4, svc *service.Service, backend *service.Backend) (hash uint64, pool uint32, _ packet.Verdict) {
-	if svc.Mode != service.ModeNAT && svc.Mode != service.ModeFullNAT {
-		return 0, 0, packet.Pending // tun: the backend may be of the other family
-	}
-	request := e.Tuple(flow.Request)
-	reply := flow.Tuple4{Addrs: uint64(rawAddress(backend.Addr)), Ports: uint32(hostPort(backend.Port)), Proto: e.Proto}
-	if svc.Mode == service.ModeNAT {
-		reply.Addrs |= request.Addrs << 32
-		reply.Ports |= request.Ports << 16
-		hash = w.table.Hash(reply)
-		if reply == request || w.table.Find(hash, reply) != 0 {
-			return 0, 0, packet.DropReplyInUse
-		}
-	} else if hash, pool = w.localPort4(&reply, request, svc.Locals); hash == 0 {
-		return 0, 0, packet.DropNoLocalPort
-	}
-	e.SetTuple(flow.Reply, reply)
-	modes.Prepare4(e)
-	return hash, pool, packet.Pending
-}
+// replies says whether a mode's replies pass the gateway.
+func replies(m service.Mode) bool { return m == service.ModeNAT || m == service.ModeFullNAT }
 
-// localPort4 completes the tuple of replies, which has its source, with a local
-// address and a port that is free towards that source, and returns the tuple's
-// hash; 0 when it finds none. (A tuple whose hash is 0, one in 2^64, is passed over.)
-func (w *Worker) localPort4(reply *flow.Tuple4, request flow.Tuple4, locals []netip.Addr) (hash uint64, pool uint32) {
-	backend, random, tries := *reply, w.rand(), localPortTries
-	for i := range min(len(locals), localTries) {
-		reply.Addrs = backend.Addrs | uint64(rawAddress(nth(locals, random, i)))<<32
-		key := flow.Tuple6{Addrs: [4]uint64{reply.Addrs}, Ports: backend.Ports, Proto: backend.Proto}
-		keyHash := w.table.Hash6(&key)
-		at := w.local.find(&key, keyHash, random)
-		for p := &w.local.pools[at]; p.flows < p.ports && tries > 0; tries-- {
-			reply.Ports = backend.Ports | w.local.search(p, w.rand())<<16
-			hash = w.table.Hash(*reply)
-			if w.table.Find(hash, *reply) == 0 && *reply != request && hash != 0 {
-				return hash, w.local.take(at, keyHash)
-			}
-		}
-	}
-	return 0, 0
-}
-
-// insert6 is insert4 for IPv6.
-func (w *Worker) insert6(s *slot, c flow.Common, svc *service.Service, backend *service.Backend) (flow.Index, packet.Verdict) {
-	e, request := flow.Entry6{Common: c}, s.tuple6()
+// begin6 is begin4 for IPv6.
+func (w *Worker) begin6(o *opening, c *flow.Common) bool {
+	e, request := &o.entry6, o.slot.tuple6()
+	*e = flow.Entry6{Common: *c}
 	e.SetTuple(flow.Request, &request)
-	hash, pool, verdict := w.reply6(&e, &request, svc, backend)
-	if verdict != packet.Pending {
-		return 0, verdict
-	}
-	index, ok := w.table.Add6(&e, s.hash, hash)
-	if !ok && w.evict(flow.IPv6) {
-		index, ok = w.table.Add6(&e, s.hash, hash)
-	}
-	return w.inserted(index, ok, pool)
-}
-
-// reply6 is reply4 for IPv6.
-func (w *Worker) reply6(e *flow.Entry6, request *flow.Tuple6, svc *service.Service, backend *service.Backend) (hash uint64, pool uint32, _ packet.Verdict) {
-	if svc.Mode != service.ModeNAT && svc.Mode != service.ModeFullNAT {
-		return 0, 0, packet.Pending // tun: the backend may be of the other family
-	}
-	reply := flow.Tuple6{Ports: uint32(hostPort(backend.Port)), Proto: e.Proto}
-	reply.Addrs[0], reply.Addrs[1] = rawAddress6(backend.Addr)
-	if svc.Mode == service.ModeNAT {
-		reply.Addrs[2], reply.Addrs[3] = request.Addrs[0], request.Addrs[1]
+	switch c.Mode {
+	case service.ModeNAT:
+		reply := o.reply6(request.Addrs[0], request.Addrs[1])
 		reply.Ports |= request.Ports << 16
-		hash = w.table.Hash6(&reply)
-		if reply == *request || w.table.Find6(hash, &reply) != 0 {
-			return 0, 0, packet.DropReplyInUse
-		}
-	} else if hash, pool = w.localPort6(&reply, request, svc.Locals); hash == 0 {
-		return 0, 0, packet.DropNoLocalPort
+		o.hash = w.table.Hash6(&reply)
+		e.SetTuple(flow.Reply, &reply)
+	case service.ModeFullNAT:
+		o.search.random = w.rand()
+		return w.nextPort6(o)
 	}
-	e.SetTuple(flow.Reply, &reply)
-	modes.Prepare6(e)
-	return hash, pool, packet.Pending
+	return true
 }
 
-// localPort6 is localPort4 for IPv6.
-func (w *Worker) localPort6(reply, request *flow.Tuple6, locals []netip.Addr) (hash uint64, pool uint32) {
-	ports, random, tries := reply.Ports, w.rand(), localPortTries
-	for i := range min(len(locals), localTries) {
-		reply.Addrs[2], reply.Addrs[3] = rawAddress6(nth(locals, random, i))
-		reply.Ports = ports
-		keyHash := w.table.Hash6(reply)
-		at := w.local.find(reply, keyHash, random)
-		for p := &w.local.pools[at]; p.flows < p.ports && tries > 0; tries-- {
-			reply.Ports = ports | w.local.search(p, w.rand())<<16
-			hash = w.table.Hash6(reply)
-			if w.table.Find6(hash, reply) == 0 && *reply != *request && hash != 0 {
-				return hash, w.local.take(at, keyHash)
+// reply6 is the tuple of replies to an address, but for the port there.
+func (o *opening) reply6(hi, lo uint64) flow.Tuple6 {
+	t := flow.Tuple6{Ports: uint32(hostPort(o.backend.Port)), Proto: o.entry6.Proto}
+	t.Addrs[0], t.Addrs[1] = rawAddress6(o.backend.Addr)
+	t.Addrs[2], t.Addrs[3] = hi, lo
+	return t
+}
+
+// nextPort6 is nextPort4 for IPv6.
+func (w *Worker) nextPort6(o *opening) bool {
+	for f, locals := &o.search, o.svc.Locals; f.local < min(len(locals), localTries); f.local++ {
+		reply := o.reply6(rawAddress6(nth(locals, f.random, f.local)))
+		hash := w.table.Hash6(&reply)
+		at := w.local.find(&reply, hash, w.rand())
+		if p := &w.local.pools[at]; p.flows < p.ports && f.tries > 0 {
+			f.tries--
+			reply.Ports |= w.local.search(p, w.rand()) << 16
+			f.pool = w.local.take(at, hash)
+			o.hash = w.table.Hash6(&reply)
+			o.entry6.SetTuple(flow.Reply, &reply)
+			return true
+		}
+	}
+	return false
+}
+
+// finish6 is finish4 for IPv6.
+func (w *Worker) finish6(o *opening) (flow.Index, packet.Verdict) {
+	e := &o.entry6
+	if replies(e.Mode) {
+		for request, reply := e.Tuple(flow.Request), e.Tuple(flow.Reply); reply == request || w.table.Find6(o.hash, &reply) != 0; reply = e.Tuple(flow.Reply) {
+			if e.Mode == service.ModeNAT {
+				return 0, packet.DropReplyInUse
+			}
+			if w.freePort(o.search.pool); !w.nextPort6(o) {
+				return 0, packet.DropNoLocalPort
 			}
 		}
+		modes.Prepare6(e)
 	}
-	return 0, 0
+	index, ok := w.table.Add6(e, o.slot.hash, o.hash)
+	if !ok && w.evict(flow.IPv6) {
+		index, ok = w.table.Add6(e, o.slot.hash, o.hash)
+	}
+	return w.inserted(index, ok, o.search.pool)
 }
 
 // nth is one of the addresses, by chance, and those after it.

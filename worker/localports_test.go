@@ -248,3 +248,15 @@ func TestLocalPool(t *testing.T) {
 		assert.EqualValues(t, 17, p.Proto())
 	}
 }
+
+// TestNoRoomForPools: where no pool can be counted, a search goes on at another
+// port when the first is in use.
+func TestNoRoomForPools(t *testing.T) {
+	r := newRig(t, options{flows: 40000})
+	r.local = newLocalPorts(0, 0, nil)
+	r.world.Configure(fullnat(frame.TCP, 80, "10.0.0.1"))
+	r.openUntil(frame.TCP, 80, 0, func() bool { return r.stats.received > 30000 })
+	assert.Zero(t, r.count(packet.DropNoLocalPort))
+	assert.EqualValues(t, r.stats.received, r.table.Len())
+	assert.Empty(t, r.listPools())
+}

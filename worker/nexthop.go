@@ -21,7 +21,7 @@ func (w *Worker) hopID(c *flow.Common, index flow.Index, dir flow.Dir) service.N
 // noHop says why a packet of a flow cannot leave.
 func (w *Worker) noHop(c *flow.Common, index flow.Index, dir flow.Dir) packet.Verdict {
 	if dir == flow.Reply {
-		return w.unresolved(w.client(index))
+		return w.unresolved(w.client(index).Addr())
 	}
 	return w.unresolved(w.snap.Backends.At(uint32(c.Backend)).Addr)
 }
@@ -29,23 +29,37 @@ func (w *Worker) noHop(c *flow.Common, index flow.Index, dir flow.Dir) packet.Ve
 // resolve looks both next hops of a flow up and notes for which view of the
 // network they hold. An id that is not found stays 0. Several gateways share
 // clients among them.
-func (w *Worker) resolve(c *flow.Common, client netip.Addr) {
-	net, share := w.snap.Net, service.HashAddr(client)
-	c.Sides[flow.Request].Hop, _ = net.NextHop(w.snap.Backends.At(uint32(c.Backend)).Addr, share)
+func (w *Worker) resolve(c *flow.Common, client service.Wire) {
+	net, share := w.snap.Net, client.Spread()
+	c.Sides[flow.Request].Hop = w.backendHop(c.Backend, share)
 	c.Sides[flow.Reply].Hop = 0
-	if c.Mode == service.ModeFullNAT || c.Mode == service.ModeNAT {
-		c.Sides[flow.Reply].Hop, _ = net.NextHop(client, share)
+	if replies(c.Mode) {
+		c.Sides[flow.Reply].Hop, _ = net.NextHop(client.Addr(), share)
 	}
 	c.NetEpoch = net.Epoch
 }
 
+// backendHop is the next hop towards a backend, 0 when there is none yet. It is the
+// same for all flows unless gateways share them.
+func (w *Worker) backendHop(id service.BackendID, share uint32) service.NextHopID {
+	net, l := w.snap.Net, &w.load[id]
+	if l.netEpoch == net.Epoch {
+		return l.hop
+	}
+	hop, _ := net.NextHop(w.snap.Backends.At(uint32(id)).Addr, share)
+	if hop != 0 && !net.Shared {
+		l.hop, l.netEpoch = hop, net.Epoch
+	}
+	return hop
+}
+
 // client is the address that a flow was opened from.
-func (w *Worker) client(index flow.Index) netip.Addr {
+func (w *Worker) client(index flow.Index) service.Wire {
 	if index.IPv6() {
 		request := &w.table.At6(index).Addrs[flow.Request]
-		return address6(request[0], request[1])
+		return service.Wire6(request[0], request[1], 0, 0)
 	}
-	return address(uint32(w.table.At(index).Addrs[flow.Request]))
+	return service.Wire4(uint32(w.table.At(index).Addrs[flow.Request]), 0, 0)
 }
 
 // unresolved says why there is no next hop towards dst, and lets the kernel

@@ -18,7 +18,7 @@ func (w *Worker) receive(port int) int {
 // walk takes w.in[:n] through the stages.
 func (w *Worker) walk(n int) {
 	slots := w.slots[:n]
-	w.removed = false
+	w.removed, w.openings.done = false, false
 	w.parse(slots)
 	w.lookup(slots)
 	if w.plain(slots) < n {

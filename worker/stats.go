@@ -24,7 +24,9 @@ type load struct {
 	flows            uint64
 	active, inactive int32
 	mark             mark
-	_                [15]byte
+	_                [7]byte
+	hop              service.NextHopID // of requests, valid for
+	netEpoch         uint32            // this view of the network; 0: for none
 }
 
 // count adds a packet of that many bytes.

@@ -50,31 +50,22 @@ func (w *Worker) find(s *slot) flow.Ref {
 	return w.table.Find(s.hash, s.tuple())
 }
 
-// ends are where a packet comes from and goes to, in host order.
-type ends struct {
-	src, dst netip.AddrPort
+// src and dst are where a packet comes from and goes to; of an ICMP error, what
+// look-up takes for them. The ports of fragments are 0.
+func (s *slot) src() service.Wire {
+	if s.packet.IPv6 {
+		t := s.tuple6()
+		return service.Wire6(t.Addrs[0], t.Addrs[1], uint16(t.Ports), t.Proto)
+	}
+	return service.Wire4(uint32(s.packet.Addrs), uint16(s.packet.Ports), s.packet.Proto)
 }
 
-// ends of the packet; of an ICMP error, what look-up takes for them. The ports
-// of fragments are 0.
-func (s *slot) ends() ends {
-	src, dst := hostPort(uint16(s.packet.Ports)), hostPort(uint16(s.packet.Ports>>16))
-	if !s.packet.IPv6 {
-		return ends{
-			netip.AddrPortFrom(address(uint32(s.packet.Addrs)), src),
-			netip.AddrPortFrom(address(uint32(s.packet.Addrs>>32)), dst),
-		}
+func (s *slot) dst() service.Wire {
+	if s.packet.IPv6 {
+		t := s.tuple6()
+		return service.Wire6(t.Addrs[2], t.Addrs[3], uint16(t.Ports>>16), t.Proto)
 	}
-	a := s.tuple6().Addrs
-	return ends{
-		netip.AddrPortFrom(address6(a[0], a[1]), src),
-		netip.AddrPortFrom(address6(a[2], a[3]), dst),
-	}
-}
-
-// key is the service that a packet with these ends may be for.
-func (e *ends) key(proto uint8) service.Key {
-	return service.Key{Proto: proto, Addr: e.dst.Addr(), Port: e.dst.Port()}
+	return service.Wire4(uint32(s.packet.Addrs>>32), uint16(s.packet.Ports>>16), s.packet.Proto)
 }
 
 // address converts a raw IPv4 address, rawAddress the other way.

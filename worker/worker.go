@@ -60,12 +60,13 @@ type Worker struct {
 	out     []outbox // by port
 	drop    outbox
 
-	cursors []service.Cursor    // by service.ID
-	load    []load              // by service.BackendID
-	dirty   []service.BackendID // touched since the round of publishing began
-	round   publishing
-	random  uint64 // xorshift state for local ports and multipath
-	local   localPorts
+	cursors  []service.Cursor    // by service.ID
+	load     []load              // by service.BackendID
+	dirty    []service.BackendID // touched since the round of publishing began
+	round    publishing
+	random   uint64 // xorshift state for local ports and multipath
+	local    localPorts
+	openings openings
 
 	kernelLimit [packet.NumKernelClasses]bucket
 	answerLimit bucket
@@ -169,6 +170,7 @@ func (w *Worker) markBackend(id uint32, b *service.Backend) {
 	if b.Outer.Size() > 0 {
 		w.numbers[6] = outerAt
 	}
+	w.load[id].netEpoch = 0 // it may be another backend by now
 	if b.Present {
 		w.load[id].mark &^= gone
 	} else {

@@ -1,0 +1,142 @@
+package worker
+
+import (
+	"github.com/sluice-lb/sluice/flow"
+	"github.com/sluice-lb/sluice/modes"
+	"github.com/sluice-lb/sluice/packet"
+	"github.com/sluice-lb/sluice/service"
+)
+
+// openings are the flows that a burst opens. Each is begun where its packet is met:
+// backend, next hops and the tuple of replies are chosen. They are finished
+// together, so that the cache misses of what holds their tuples overlap.
+type openings struct {
+	list   [packet.BurstSize]opening
+	hashes [packet.BurstSize]uint64 // of the tuples of replies
+	n      int
+	claims [4 * packet.BurstSize]uint64 // hashes of all their tuples, by hash; 0: none
+	done   bool                         // some were finished: what was not in the table may be
+}
+
+// opening is a flow that has begun but is not in the table.
+type opening struct {
+	slot    *slot
+	svc     *service.Service
+	backend *service.Backend
+	hash    uint64      // of the tuple of replies; ignored if the flow has none
+	entry4  flow.Entry4 // of IPv4 flows: but for the deltas complete
+	entry6  flow.Entry6
+	search  portSearch
+}
+
+// claimed says whether a flow of that hash has begun: its packet, or, by chance,
+// another.
+func (o *openings) claimed(hash uint64) bool { return *o.claim(hash) != 0 }
+
+// claim is the place of a hash among the claims, empty if it is not there. At
+// most half of them are in use.
+func (o *openings) claim(hash uint64) *uint64 {
+	for i := hash; ; i++ {
+		at := &o.claims[i%uint64(len(o.claims))]
+		if *at == hash|1 || *at == 0 {
+			return at
+		}
+	}
+}
+
+// add keeps the opening that is last in the list.
+func (o *openings) add(request, reply uint64) {
+	*o.claim(request) = request | 1
+	*o.claim(reply) = reply | 1
+	o.hashes[o.n] = reply
+	o.n++
+}
+
+// schedule chooses a backend and begins the flow.
+func (w *Worker) schedule(s *slot, svc *service.Service, client service.Wire) packet.Verdict {
+	backend := w.pick(svc, client)
+	if backend == nil {
+		return w.answer(s, modes.PortUnreachable, packet.AnsweredNoBackend, packet.DropNoBackend)
+	}
+	c := flow.Common{Proto: s.packet.Proto, Mode: svc.Mode, State: firstState(s.packet.Proto), Backend: backend.ID}
+	w.resolve(&c, client)
+	if c.Sides[flow.Request].Hop == 0 {
+		return w.unresolved(backend.Addr)
+	}
+	if w.begin(s, svc, backend, &c) {
+		return packet.Pending
+	}
+	w.openAll() // those before have taken ports that some of them do not get
+	if w.begin(s, svc, backend, &c) {
+		return packet.Pending
+	}
+	return packet.DropNoLocalPort
+}
+
+// begin adds a flow to the openings; false when there is no local port for it.
+func (w *Worker) begin(s *slot, svc *service.Service, backend *service.Backend, c *flow.Common) (ok bool) {
+	o := &w.openings.list[w.openings.n]
+	o.slot, o.svc, o.backend, o.hash = s, svc, backend, 0
+	o.search = portSearch{tries: localPortTries}
+	if s.packet.IPv6 {
+		ok = w.begin6(o, c)
+	} else {
+		ok = w.begin4(o, c)
+	}
+	if ok {
+		w.openings.add(s.hash, o.hash)
+	}
+	return ok
+}
+
+// pick asks the service's scheduler; nil when it has nothing to choose.
+func (w *Worker) pick(svc *service.Service, client service.Wire) *service.Backend {
+	if svc.Plan == nil {
+		return nil
+	}
+	id := svc.Plan.Pick(&w.cursors[svc.ID], w, service.FlowKey{Client: client})
+	if id == 0 {
+		return nil
+	}
+	return w.snap.Backends.At(uint32(id))
+}
+
+func firstState(proto uint8) flow.State {
+	if proto == packet.ProtoTCP {
+		return flow.StateSynReceived
+	}
+	return flow.StateUDP
+}
+
+// openAll finishes the flows that have begun.
+func (w *Worker) openAll() {
+	if w.openings.n == 0 {
+		return
+	}
+	w.table.PrefetchBuckets(&w.openings.hashes, w.openings.n)
+	for i := range w.openings.list[:w.openings.n] {
+		o := &w.openings.list[i]
+		o.slot.verdict = w.finish(o)
+	}
+	w.openings.n, w.openings.done = 0, true
+	clear(w.openings.claims[:])
+}
+
+// finish puts a flow into the table.
+func (w *Worker) finish(o *opening) packet.Verdict {
+	var index flow.Index
+	var verdict packet.Verdict
+	if o.slot.packet.IPv6 {
+		index, verdict = w.finish6(o)
+	} else {
+		index, verdict = w.finish4(o)
+	}
+	if verdict != packet.Pending {
+		return verdict
+	}
+	w.stats.created++
+	w.load[o.backend.ID].flows++
+	w.countFlow(o.backend.ID, firstState(o.slot.packet.Proto), +1)
+	o.slot.ref = flow.MakeRef(index, flow.Request)
+	return packet.Pending
+}

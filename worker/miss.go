@@ -16,11 +16,11 @@ func (w *Worker) miss(slots []slot) {
 		if s.verdict != packet.Pending || s.ref != 0 && s.packet.TCPFlags&packet.SYN == 0 {
 			continue // decided, or nearly always: a packet of a flow
 		}
-		if s.ref == 0 && !s.packet.Fragment {
-			if w.openings.claimed(s.hash) {
+		if !s.packet.Fragment {
+			if (s.ref == 0 || w.removed) && w.openings.claimed(s.hash) {
 				w.openAll()
 			}
-			if w.openings.done {
+			if s.ref == 0 && w.openings.done {
 				s.ref = w.find(s)
 			}
 		}

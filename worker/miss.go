@@ -16,13 +16,11 @@ func (w *Worker) miss(slots []slot) {
 		if s.verdict != packet.Pending || s.ref != 0 && s.packet.TCPFlags&packet.SYN == 0 {
 			continue // decided, or nearly always: a packet of a flow
 		}
-		if !s.packet.Fragment {
-			if (s.ref == 0 || w.removed) && w.openings.claimed(s.hash) {
-				w.openAll()
-			}
-			if s.ref == 0 && w.openings.done {
-				s.ref = w.find(s)
-			}
+		if !s.packet.Fragment && w.openings.claimed(s.hash) {
+			w.openAll()
+		}
+		if s.ref == 0 && !s.packet.Fragment && w.openings.done {
+			s.ref = w.find(s)
 		}
 		if s.ref != 0 && !w.reopens(s) {
 			continue

@@ -8,7 +8,7 @@ import (
 
 // What Go's runtime does to a worker: docs/decisions/stalls.md.
 const (
-	spareProcessors = 4   // of Go's, beyond one per worker and housekeeping CPU
+	spareProcessors = 1   // of Go's, beyond one per worker and housekeeping CPU
 	gcPercent       = 800 // in place of Go's 100
 	leastMemoryMB   = 256 // of the soft limit that bounds what gcPercent lets grow
 )

@@ -8,7 +8,6 @@ import (
 	"io"
 	"log"
 	"log/slog"
-	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -41,7 +40,8 @@ func Version() string { return C.GoString(C.sluice_version()) }
 // Init starts the EAL: one thread per worker, pinned, waiting for Run. All
 // other threads of the process are moved to the housekeeping CPUs: c.Others, or
 // those that it could use before, less the workers' cores unless none is left. GOMAXPROCS
-// is raised so that spinning workers do not starve the rest.
+// is raised so that spinning workers do not starve the rest, and collections are made
+// rare, unless GOGC says otherwise.
 //
 // A configuration that Init refuses by itself can be corrected and tried again;
 // once DPDK has seen it, a second Init in the same process is an error, also
@@ -84,7 +84,10 @@ func (e *EAL) start(c EALConfig) error {
 	cpus := housekeeping(e.before, c.WorkerCores, c.Others)
 	// Go would otherwise follow the affinity that moveOthers sets and leave
 	// the workers and the control plane one processor together.
-	runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0), len(c.WorkerCores)+cpus.Count()))
+	SetProcessors(len(c.WorkerCores), cpus.Count())
+	if err := collectRarely(); err != nil {
+		return err
+	}
 	if err := moveOthers(lcores, cpus); err != nil {
 		return failure("move threads off the workers' cores", c.lcores(), err, "allow sched_setaffinity")
 	}

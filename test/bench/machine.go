@@ -39,6 +39,7 @@ func openMachine(o options) (*machine, error) {
 		return nil, err
 	}
 	runtime.GOMAXPROCS(processors)
+	dpdk.SetProcessors(1, 1)
 	if m.pool, err = dpdk.NewPool("bench", mbufs, dataRoom, cache, m.eal.Socket(0)); err != nil {
 		return nil, errors.Join(err, m.close())
 	}

@@ -9,7 +9,8 @@
 //	lookup.go    where flows may be, memory latencies overlapped
 //	plain.go     plain packets of known flows: all that rewrite does, in one loop
 //	lookup.go    find the flows of all others
-//	miss.go      no flow: whose packet is it? schedule, create the flow
+//	miss.go      no flow: whose packet is it?
+//	openings.go  new flows of the burst: schedule each, then enter all into the table
 //	rewrite.go   next hop, TTL, size, the mode's rewrite, counters
 //	transmit.go  out, to the kernel, or back to the pool; verdicts are counted
 //

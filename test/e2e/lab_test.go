@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -17,7 +16,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"github.com/vishvananda/netns"
+
+	"github.com/sluice-lb/sluice/test/namespace"
 )
 
 // patience bounds every wait for something that has to come. Nothing is
@@ -116,21 +116,7 @@ func (l *lab) run(host string, args ...string) string {
 // opens are the host's for good.
 func (l *lab) in(host string, f func() error) {
 	l.t.Helper()
-	done := make(chan error)
-	go func() {
-		// Never unlocked: the thread, which has moved, ends with the goroutine.
-		runtime.LockOSThread()
-		handle, err := netns.GetFromName(l.ns(host))
-		if err == nil {
-			err = netns.Set(handle)
-			handle.Close()
-		}
-		if err == nil {
-			err = f()
-		}
-		done <- err
-	}()
-	require.NoError(l.t, <-done)
+	require.NoError(l.t, namespace.Do(l.ns(host), f))
 }
 
 // mac is the link address of a host's eth0.

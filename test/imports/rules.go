@@ -40,8 +40,9 @@ var Rules = map[string]Rule{
 	"test/modesdoc":    {},
 	"test/conformance": {Own: []string{"packet", "service", "flow", "sched", "modes", "worker"}},
 	"test/bench":       {AnyOwn: true},
-	"test/e2e":         {Own: []string{"ctl/client", "ctl/api"}},
-	"test/soak":        {Own: []string{"ctl/client", "ctl/api", "test/conformance", "test/conformance/frame"}},
+	"test/namespace":   {},
+	"test/e2e":         {Own: []string{"ctl/client", "ctl/api", "test/namespace"}},
+	"test/soak":        {Own: []string{"ctl/client", "ctl/api", "test/namespace", "test/conformance", "test/conformance/frame"}},
 }
 
 // realServer: clients are tested against the real server, not an imitation.

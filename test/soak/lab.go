@@ -9,11 +9,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"time"
 
-	"github.com/vishvananda/netns"
+	"github.com/sluice-lb/sluice/test/namespace"
 )
 
 // lab is the namespaces that scripts/lab.sh has made.
@@ -68,21 +67,7 @@ func output(cmd *exec.Cmd) (string, error) {
 // in calls f on a thread that is in the namespace of a host: sockets that f
 // opens are the host's for good.
 func (l *lab) in(host string, f func() error) error {
-	done := make(chan error)
-	go func() {
-		// Never unlocked: the thread, which has moved, ends with the goroutine.
-		runtime.LockOSThread()
-		handle, err := netns.GetFromName(l.ns(host))
-		if err == nil {
-			err = netns.Set(handle)
-			handle.Close()
-		}
-		if err == nil {
-			err = f()
-		}
-		done <- err
-	}()
-	return <-done
+	return namespace.Do(l.ns(host), f)
 }
 
 // serveAll starts TCP echo servers on both real servers, for the sites that have

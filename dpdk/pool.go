@@ -2,10 +2,6 @@ package dpdk
 
 // #include <stdlib.h>
 // #include "shim.h"
-// #cgo noescape sluice_alloc
-// #cgo nocallback sluice_alloc
-// #cgo noescape sluice_free
-// #cgo nocallback sluice_free
 import "C"
 
 import (
@@ -86,12 +82,16 @@ func checkPool(name string, n, dataRoom, cache int) error {
 }
 
 // Alloc returns an empty buffer with the default headroom, nil when the pool is
-// empty. One cgo call: it is for the packets that Sluice makes itself.
-func (p *Pool) Alloc() *packet.Buf { return (*packet.Buf)(C.sluice_alloc(p.ptr)) }
+// empty. One crossing into C: it is for the packets that Sluice makes itself.
+func (p *Pool) Alloc() *packet.Buf {
+	var one packet.Burst
+	call(calls.alloc, &burst{bufs: slots(&one), pool: p.ptr})
+	return one[0]
+}
 
-// Free gives back burst[:n], of whichever pools they are.
-func (p *Pool) Free(burst *packet.Burst, n int) {
-	C.sluice_free(slots(burst), C.uint(n))
+// Free gives back bufs[:n], of whichever pools they are.
+func (p *Pool) Free(bufs *packet.Burst, n int) {
+	free(bufs, n)
 }
 
 // InUse is how many buffers are out of the pool; those in devices' receive
@@ -119,11 +119,3 @@ func (p *Pool) Close() error {
 	p.ptr = nil
 	return nil
 }
-
-// slots is a burst as C gets it. The type, a pointer to integers, tells cgo
-// that no Go pointers lie behind it (they are all DPDK's), so it does not scan
-// the 64 slots at each call. It stays a pointer, and no integer, because a
-// burst on a goroutine's stack moves with the stack until C is entered. With
-// noescape and nocallback (no C function here keeps the pointer or calls Go)
-// it can stay on the stack: nothing is allocated.
-func slots(burst *packet.Burst) *C.uintptr_t { return (*C.uintptr_t)(unsafe.Pointer(burst)) }

@@ -1,12 +1,6 @@
 package dpdk
 
 // #include "shim.h"
-// #cgo noescape sluice_rx
-// #cgo nocallback sluice_rx
-// #cgo noescape sluice_rx_lacp
-// #cgo nocallback sluice_rx_lacp
-// #cgo noescape sluice_tx
-// #cgo nocallback sluice_tx
 import "C"
 
 import (
@@ -44,19 +38,20 @@ type Port struct {
 
 var _ packet.Port = (*Port)(nil)
 
-// Rx fills burst from the front and returns how many frames it put there. One
-// cgo call; the index of the port is written into each frame on the way.
-func (p *Port) Rx(queue uint16, burst *packet.Burst) int {
+// Rx fills bufs from the front and returns how many frames it put there. One
+// crossing into C; the index of the port is written into each frame on the way.
+func (p *Port) Rx(queue uint16, bufs *packet.Burst) int {
+	rx := calls.rx
 	if p.lacp {
-		return int(C.sluice_rx_lacp(p.id, C.uint16_t(queue), p.index, slots(burst)))
+		rx = calls.rx_lacp
 	}
-	return int(C.sluice_rx(p.id, C.uint16_t(queue), p.index, slots(burst)))
+	return call(rx, &burst{bufs: slots(bufs), port: p.id, queue: C.uint16_t(queue), index: p.index})
 }
 
-// Tx transmits burst[:n] and returns how many the device took; the rest are
-// freed by the same cgo call.
-func (p *Port) Tx(queue uint16, burst *packet.Burst, n int) int {
-	return int(C.sluice_tx(p.id, C.uint16_t(queue), slots(burst), C.uint16_t(n)))
+// Tx transmits bufs[:n] and returns how many the device took; the rest are
+// freed by the same crossing.
+func (p *Port) Tx(queue uint16, bufs *packet.Burst, n int) int {
+	return call(calls.tx, &burst{bufs: slots(bufs), port: p.id, queue: C.uint16_t(queue), n: C.uint16_t(n)})
 }
 
 // Index is the port's number in the order of Attach, the lowest that was free:

@@ -115,7 +115,7 @@ func (p *RingPort) freeRings() {
 		var burst packet.Burst
 		for n := packet.BurstSize; n == packet.BurstSize; {
 			n = int(C.sluice_ring_get(*r, slots(&burst), packet.BurstSize))
-			C.sluice_free(slots(&burst), C.uint(n))
+			free(&burst, n)
 		}
 		C.sluice_ring_free(*r)
 		*r = nil

@@ -51,8 +51,20 @@ void *sluice_pool_new(const char *name, unsigned n, unsigned cache, uint16_t roo
 
 void sluice_pool_free(void *pool) { rte_mempool_free(pool); }
 unsigned sluice_pool_in_use(void *pool) { return rte_mempool_in_use_count(pool); }
-void *sluice_alloc(void *pool) { return rte_pktmbuf_alloc(pool); }
-void sluice_free(uintptr_t *burst, unsigned n) { rte_pktmbuf_free_bulk((struct rte_mbuf **)burst, n); }
+
+static int alloc(void *arg)
+{
+	struct sluice_burst *b = arg;
+	b->bufs[0] = (uintptr_t)rte_pktmbuf_alloc(b->pool);
+	return 0;
+}
+
+static int free_burst(void *arg)
+{
+	struct sluice_burst *b = arg;
+	rte_pktmbuf_free_bulk((struct rte_mbuf **)b->bufs, b->n);
+	return 0;
+}
 
 int sluice_probe(const char *devargs, uint16_t *port)
 {
@@ -264,25 +276,27 @@ int sluice_detach(uint16_t port, int on_interrupts)
  * cache when parse comes to them; so are the buffers' own lines, which drivers
  * that only pass pointers on (net_ring, net_pcap) have not touched.
  */
-uint16_t sluice_rx(uint16_t port, uint16_t queue, uint16_t index, uintptr_t *burst)
+static int rx(void *arg)
 {
-	struct rte_mbuf **bufs = (struct rte_mbuf **)burst;
-	uint16_t n = rte_eth_rx_burst(port, queue, bufs, SLUICE_BURST);
+	struct sluice_burst *b = arg;
+	struct rte_mbuf **bufs = (struct rte_mbuf **)b->bufs;
+	uint16_t n = rte_eth_rx_burst(b->port, b->queue, bufs, SLUICE_BURST);
 	for (uint16_t i = 0; i < n; i++)
 		rte_prefetch0(bufs[i]);
 	for (uint16_t i = 0; i < n; i++) {
-		bufs[i]->port = index;
+		bufs[i]->port = b->index;
 		rte_prefetch0(rte_pktmbuf_mtod(bufs[i], void *));
 	}
 	return n;
 }
 
-uint16_t sluice_tx(uint16_t port, uint16_t queue, uintptr_t *burst, uint16_t n)
+static int tx(void *arg)
 {
-	struct rte_mbuf **bufs = (struct rte_mbuf **)burst;
-	uint16_t sent = rte_eth_tx_burst(port, queue, bufs, n);
-	if (sent < n)
-		rte_pktmbuf_free_bulk(bufs + sent, n - sent);
+	struct sluice_burst *b = arg;
+	struct rte_mbuf **bufs = (struct rte_mbuf **)b->bufs;
+	uint16_t sent = rte_eth_tx_burst(b->port, b->queue, bufs, b->n);
+	if (sent < b->n)
+		rte_pktmbuf_free_bulk(bufs + sent, b->n - sent);
 	return sent;
 }
 
@@ -290,8 +304,13 @@ uint16_t sluice_tx(uint16_t port, uint16_t queue, uintptr_t *burst, uint16_t n)
  * A bond in LACP mode says its own words within a transmit burst, which it must
  * get every 100 ms, also when there is nothing to transmit.
  */
-uint16_t sluice_rx_lacp(uint16_t port, uint16_t queue, uint16_t index, uintptr_t *burst)
+static int rx_lacp(void *arg)
 {
-	rte_eth_tx_burst(port, queue, (struct rte_mbuf **)burst, 0);
-	return sluice_rx(port, queue, index, burst);
+	struct sluice_burst *b = arg;
+	rte_eth_tx_burst(b->port, b->queue, (struct rte_mbuf **)b->bufs, 0);
+	return rx(arg);
 }
+
+const struct sluice_calls sluice_calls = {
+	.rx = rx, .rx_lacp = rx_lacp, .tx = tx, .alloc = alloc, .free = free_burst,
+};

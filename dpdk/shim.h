@@ -2,8 +2,7 @@
  * The one door between Go and DPDK: plain C types on this side, DPDK's types
  * only in shim.c. Functions return 0 or a count, or a negative errno.
  *
- * A burst is passed as uintptr_t *, not void **: cgo then knows that the memory
- * holds no Go pointers and does not scan all 64 slots at every call.
+ * A burst is passed as uintptr_t *, not void **: the memory holds no Go pointers.
  */
 #ifndef SLUICE_SHIM_H
 #define SLUICE_SHIM_H
@@ -59,8 +58,6 @@ int sluice_rx_channels(int fd, const char *iface);
 void *sluice_pool_new(const char *name, unsigned n, unsigned cache, uint16_t room, int socket, int *err);
 void sluice_pool_free(void *pool);
 unsigned sluice_pool_in_use(void *pool);
-void *sluice_alloc(void *pool);
-void sluice_free(uintptr_t *burst, unsigned n);
 
 /* port, in the order of an attachment */
 struct sluice_limits {
@@ -102,9 +99,22 @@ int sluice_bond_use(uint16_t bond, uint16_t member);
 int sluice_stop(uint16_t port);
 int sluice_detach(uint16_t port, int on_interrupts);
 
-/* bursts: one crossing each */
-uint16_t sluice_rx(uint16_t port, uint16_t queue, uint16_t index, uintptr_t *burst);
-uint16_t sluice_tx(uint16_t port, uint16_t queue, uintptr_t *burst, uint16_t n);
-uint16_t sluice_rx_lacp(uint16_t port, uint16_t queue, uint16_t index, uintptr_t *burst);
+/*
+ * What package thread calls: the argument is a struct sluice_burst *, the result a
+ * number of frames or 0.
+ */
+typedef int sluice_call(void *arg);
+struct sluice_calls {
+	sluice_call *rx, *rx_lacp, *tx, *alloc, *free;
+};
+extern const struct sluice_calls sluice_calls;
+
+struct sluice_burst {
+	uintptr_t *bufs;
+	void *pool;
+	uint16_t port, queue;
+	uint16_t index; /* rx: for the frames' port */
+	uint16_t n;
+};
 
 #endif

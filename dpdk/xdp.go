@@ -64,8 +64,8 @@ func (p *Port) reclaim() {
 			continue
 		}
 		for q := range p.info.Queues {
-			C.sluice_tx(p.id, C.uint16_t(q), nil, 0)
-			C.sluice_tx(p.id, C.uint16_t(q), nil, 0)
+			p.Tx(q, nil, 0)
+			p.Tx(q, nil, 0)
 		}
 		p.pool.keep(xdpFill * int(p.info.Queues))
 	}

@@ -11,7 +11,8 @@ type Burst [BurstSize]*Buf
 // from that worker's thread; everything else may be called from any thread.
 type Port interface {
 	// Rx fills burst from the front and returns how many frames it put there,
-	// 0 when there are none. The caller owns them.
+	// 0 when there are none. The caller owns them. In Buf.Port of each is the
+	// place of this port among those of the worker.
 	Rx(queue uint16, burst *Burst) int
 
 	// Tx transmits burst[:n] and returns how many were taken; the rest are

@@ -1,6 +1,6 @@
 package worker
 
-import "golang.org/x/sys/unix"
+import "time"
 
 // Idle is what a worker does when there is nothing to do.
 type Idle uint8
@@ -23,32 +23,30 @@ func ParseIdle(s string) (Idle, bool) {
 }
 
 // Back-off of Sleep: after idlePolls empty polls the worker sleeps, longer each
-// time, in microseconds.
+// time.
 const (
 	idlePolls = 64
-	sleepMin  = 20
-	sleepMax  = 1000
+	sleepMin  = 20 * time.Microsecond
+	sleepMax  = time.Millisecond
 )
 
 type idler struct {
 	mode  Idle
 	empty int
-	pause int64 // microseconds
+	pause time.Duration
 }
 
-// after is told how many frames a poll moved; it says whether it slept.
-func (i *idler) after(moved int) (slept bool) {
+// after is told how many frames a poll moved; it says how long to sleep.
+func (i *idler) after(moved int) time.Duration {
 	if moved > 0 {
 		i.empty, i.pause = 0, sleepMin
-		return false
+		return 0
 	}
 	i.empty++
 	if i.mode == Spin || i.empty < idlePolls {
-		return false
+		return 0
 	}
-	i.pause = max(i.pause, sleepMin)
-	ts := unix.NsecToTimespec(i.pause * 1000)
-	_ = unix.Nanosleep(&ts, nil) // woken early is as good
-	i.pause = min(2*i.pause, sleepMax)
-	return true
+	pause := max(i.pause, sleepMin)
+	i.pause = min(2*pause, sleepMax)
+	return pause
 }

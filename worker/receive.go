@@ -8,9 +8,6 @@ func (w *Worker) receive(port int) int {
 	}
 	w.stats.received += uint64(n)
 	w.arrivals[port].count(n)
-	for _, b := range w.in[:n] {
-		b.Port = uint16(port) // in this worker's numbering, whatever the device says
-	}
 	w.walk(n)
 	return n
 }

@@ -81,6 +81,7 @@ type Worker struct {
 	onScan      func(flow.Index)               // w.copyFlow, bound once
 	onBackend   func(uint32, *service.Backend) // w.markBackend, bound once
 	idle        idler
+	grip        grip
 	removed     bool // a flow ended during this burst: refs found before may be stale
 }
 
@@ -142,7 +143,9 @@ func (w *Worker) Started() time.Time { return w.started }
 // Run polls until stop is set, then publishes for the last time.
 func (w *Worker) Run(stop *atomic.Bool) {
 	for !stop.Load() {
-		w.meter.paused = w.idle.after(w.Poll())
+		if pause := w.idle.after(w.Poll()); pause > 0 {
+			w.sleep(pause)
+		}
 	}
 	w.publishAll()
 }
@@ -183,6 +186,7 @@ func (w *Worker) markBackend(id uint32, b *service.Backend) {
 func (w *Worker) Poll() int {
 	now := time.Since(w.started)
 	w.meter.begin(now)
+	w.grip.breathe(now)
 	if snap := w.cfg.Store.Enter(w.id); snap != w.snap {
 		w.follow(snap)
 	}

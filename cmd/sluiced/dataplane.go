@@ -174,7 +174,11 @@ func timeouts(t config.Timeouts) flow.Timeouts {
 // start lets the workers run.
 func (d *dataplane) start() {
 	for i, w := range d.workers {
-		done := d.eal.Run(i, func() { w.Run(&d.stop) })
+		done := d.eal.Run(i, func() {
+			w.Hold()
+			w.Run(&d.stop)
+			w.Release()
+		})
 		d.running++
 		go func() { d.ended <- <-done }()
 	}

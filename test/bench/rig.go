@@ -116,6 +116,8 @@ const headroom = 128 // of an empty buffer, in bytes
 
 // run is the timed part: the worker takes n frames through all of its stages.
 func (r *rig) run(n int) time.Duration {
+	r.worker.Hold()
+	defer r.worker.Release()
 	start := time.Now()
 	for left := n; left > 0; left -= packet.BurstSize {
 		if r.floor {

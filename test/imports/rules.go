@@ -17,8 +17,9 @@ var Rules = map[string]Rule{
 	"flow":    {Own: []string{"packet", "service"}},
 	"sched":   {Own: []string{"service"}},
 	"modes":   {Own: []string{"packet", "flow", "service"}},
-	"worker":  {Own: []string{"packet", "service", "flow", "modes"}},
-	"dpdk":    {Own: []string{"packet"}, C: true},
+	"worker":  {Own: []string{"packet", "service", "flow", "modes", "thread"}},
+	"dpdk":    {Own: []string{"packet", "thread"}, C: true},
+	"thread":  {},
 
 	"worker/gap": {},
 	"dpdk/spin":  {Own: []string{"worker/gap"}, C: true},

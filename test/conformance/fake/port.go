@@ -17,7 +17,7 @@ type Port struct {
 	Pool     *Pool
 	Takes    int            // frames that a Tx accepts at most; negative: any number
 	Sent     func(b []byte) // sees each transmitted frame; may be nil
-	RxPort   uint16         // what the device writes into Buf.Port
+	Index    uint16         // written into Buf.Port
 	queue    []*packet.Buf  // to be received
 	counts   packet.PortStats
 }
@@ -41,7 +41,7 @@ func (p *Port) Rx(_ uint16, burst *packet.Burst) int {
 	n := copy(burst[:], p.queue)
 	p.queue = p.queue[:copy(p.queue, p.queue[n:])]
 	for _, b := range burst[:n] {
-		b.Port = p.RxPort
+		b.Port = p.Index
 		p.counts.RxPackets++
 		p.counts.RxBytes += uint64(b.Len())
 	}

@@ -66,7 +66,7 @@ func bench(b *testing.B, bursts []packets, find func(*packets) uint64) {
 
 func (t *Table) findBurst(p *packets) (sum uint64) {
 	var hashes [packet.BurstSize]uint64
-	var refs [packet.BurstSize]Ref
+	var found Found
 	for i := range hashes {
 		if p.six[i] {
 			hashes[i] = t.Hash6(&p.tuple6[i])
@@ -75,8 +75,8 @@ func (t *Table) findBurst(p *packets) (sum uint64) {
 		}
 	}
 	t.PrefetchBuckets(&hashes, len(hashes))
-	t.Candidates(&hashes, &refs, len(refs))
-	for i, ref := range refs {
+	t.Candidates(&hashes, &found, len(hashes))
+	for i, ref := range found.Refs {
 		if p.six[i] {
 			if !t.Match6(ref, &p.tuple6[i]) {
 				ref = t.Find6(hashes[i], &p.tuple6[i])

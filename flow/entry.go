@@ -57,6 +57,9 @@ func MakeRef(i Index, d Dir) Ref { return Ref(i)<<1 | Ref(d) }
 // Index is the entry.
 func (r Ref) Index() Index { return Index(r >> 1) }
 
+// IPv6 says whether the entry is an IPv6 flow's.
+func (r Ref) IPv6() bool { return r&refIPv6 != 0 }
+
 // Dir is the direction in which the packet goes.
 func (r Ref) Dir() Dir { return Dir(r & 1) }
 
@@ -77,23 +80,37 @@ type Common struct {
 // Side is one direction of a flow: its packets as they arrive, where they leave, and
 // how many have passed that are not yet counted in the cold part.
 type Side struct {
-	Ports   uint32            // raw, as in Tuple4
-	Hop     service.NextHopID // towards the backend or the client; 0: to be resolved
-	bytes   uint32
-	packets uint16
-	delta   uint16 // of requests the IPv4 header's, of replies TCP's and UDP's: see Deltas
+	Ports uint32            // raw, as in Tuple4
+	Hop   service.NextHopID // towards the backend or the client; 0: to be resolved
+
+	// Bytes in the low 32 bits, then packets in 16. The last 16 are no count: of
+	// requests the delta of the IPv4 header's sum, of replies that of TCP's and
+	// UDP's; see Deltas.
+	counts uint64
 }
+
+// Fields of Side.counts. A side is full long before one runs into the next.
+const (
+	onePacket = 1 << 32
+	isFull    = onePacket << 15 // packets: 32768; of 65535 bytes at most each
+	deltaBit  = 48
+)
 
 // SetDeltas sets what a request's rewrite adds to the sums of its IPv4 header (0 for
 // IPv6) and of TCP or UDP (RFC 1624 eqn. 3).
-func (c *Common) SetDeltas(ip, l4 uint16) { c.Sides[Request].delta, c.Sides[Reply].delta = ip, l4 }
+func (c *Common) SetDeltas(ip, l4 uint16) {
+	c.Sides[Request].setDelta(ip)
+	c.Sides[Reply].setDelta(l4)
+}
+
+func (s *Side) setDelta(delta uint16) { s.counts = s.counts&(1<<deltaBit-1) | uint64(delta)<<deltaBit }
 
 // Deltas are what the rewrite of a packet in direction d adds to both sums: for
 // replies the complement, all bits flipped without a branch, because directions
 // cannot be predicted.
 func (c *Common) Deltas(d Dir) (ip, l4 uint16) {
 	sign := -uint16(d & 1)
-	return c.Sides[Request].delta ^ sign, c.Sides[Reply].delta ^ sign
+	return uint16(c.Sides[Request].counts>>deltaBit) ^ sign, uint16(c.Sides[Reply].counts>>deltaBit) ^ sign
 }
 
 // cold is the part of a flow that most packets leave alone.
@@ -109,27 +126,22 @@ type Counters struct {
 	Packets, Bytes [2]uint64
 }
 
-// settleAt packets of one direction are moved to the cold part: before 16 bits
-// of packets overflow, or 32 of their bytes, at 65535 a packet.
-const settleAt = 1 << 15
+// Count adds a packet of at most 65535 bytes to a side that is not full. Entries
+// count some packets themselves, so that a packet touches one cache line.
+func (s *Side) Count(bytes uint32) { s.counts += uint64(bytes) + onePacket }
 
-// Count adds a packet of that many bytes. Entries count some packets themselves, so
-// that a packet touches one cache line; when full, Table.Settle must follow.
-func (s *Side) Count(bytes uint32) (full bool) {
-	s.bytes += bytes
-	s.packets++
-	return s.packets >= settleAt
-}
+// Full says whether Table.Settle must come before the next Count.
+func (s *Side) Full() bool { return s.counts&isFull != 0 }
 
-// Full says whether Count will say so at the next packet.
-func (s *Side) Full() bool { return s.packets >= settleAt-1 }
+func (s *Side) bytes() uint64   { return s.counts & (onePacket - 1) }
+func (s *Side) packets() uint64 { return s.counts >> 32 & 0xffff }
+func (s *Side) clear()          { s.counts &^= 1<<deltaBit - 1 }
 
 // Settle moves what an entry of either family counted to its cold part.
 func (t *Table) Settle(i Index) {
 	t.cold(i).Counters = t.Counters(i)
 	for d := range t.common(i).Sides {
-		s := &t.common(i).Sides[d]
-		s.packets, s.bytes = 0, 0
+		t.common(i).Sides[d].clear()
 	}
 }
 
@@ -141,8 +153,8 @@ func (t *Table) Counters(i Index) Counters {
 // sum adds what an entry counted to what is in its cold part.
 func sum(c *Common, total Counters) Counters {
 	for d := range c.Sides {
-		total.Packets[d] += uint64(c.Sides[d].packets)
-		total.Bytes[d] += uint64(c.Sides[d].bytes)
+		total.Packets[d] += c.Sides[d].packets()
+		total.Bytes[d] += c.Sides[d].bytes()
 	}
 	return total
 }

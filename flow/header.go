@@ -74,7 +74,7 @@ var (
 // that a change cannot be forgotten, it is taken from the types themselves.
 var layoutMark = func() uint64 {
 	h := fnv.New64a()
-	fmt.Fprintf(h, "%s %s %s %s %d ", describe[Entry4](), describe[Entry6](), describe[cold](), describe[record](), settleAt)
+	fmt.Fprintf(h, "%s %s %s %s %d ", describe[Entry4](), describe[Entry6](), describe[cold](), describe[record](), isFull)
 	fmt.Fprint(h, stateNames, service.ModeDR, service.ModeNAT, service.ModeFullNAT, service.ModeTun, flagUsed)
 	for m := service.ModeNone; m <= service.ModeTun; m++ {
 		fmt.Fprint(h, m)

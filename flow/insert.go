@@ -78,7 +78,7 @@ func (t *Table) begin(i Index) {
 	e := t.common(i)
 	e.LastSeen = t.clock.now
 	for d := range e.Sides {
-		e.Sides[d].packets, e.Sides[d].bytes = 0, 0
+		e.Sides[d].clear()
 	}
 	*t.cold(i) = cold{created: t.clock.now}
 	t.wheel.arm(uint32(i), t.deadline(e))

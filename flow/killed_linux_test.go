@@ -193,7 +193,8 @@ func (f *scriptFlow) compare(table *Table, n int, i Index) error {
 	got.LastSeen = 0
 	want.Flags, want.Backend, want.NetEpoch = flagUsed, adoptedID(want.Backend), 0
 	for d := range want.Sides {
-		got.Sides[d].packets, got.Sides[d].bytes, want.Sides[d].Hop = 0, 0, 0
+		got.Sides[d].clear()
+		want.Sides[d].Hop = 0
 	}
 	if got != want {
 		return fmt.Errorf("%+v, want %+v", got, want)

@@ -1,6 +1,10 @@
 package flow
 
-import "unsafe"
+import (
+	"unsafe"
+
+	"github.com/sluice-lb/sluice/packet"
+)
 
 // Hash is the table's hash of a tuple, different in every table and process.
 func (t *Table) Hash(k Tuple4) uint64 { return t.keys.hash4(k) }
@@ -24,6 +28,15 @@ func (t *Table) Entry4(ref Ref) *Entry4 {
 	}
 	return nil
 }
+
+// Found is what Candidates gives for a burst.
+type Found struct {
+	Refs    [packet.BurstSize]Ref
+	entries [packet.BurstSize]unsafe.Pointer
+}
+
+// Entry4 is the entry of Refs[i], which is no IPv6 flow's; that of ref 0 fits no packet.
+func (f *Found) Entry4(i int) *Entry4 { return (*Entry4)(f.entries[i]) }
 
 // Match says whether the tuple is that of the ref. False for ref 0 and refs of
 // IPv6 flows.

@@ -14,15 +14,18 @@ func TestStagedLookup(t *testing.T) {
 	table := newTable(t, Config{Flows: flows, Flows6: flows})
 	fill(t, table)
 	var hashes [packet.BurstSize]uint64
-	var refs [packet.BurstSize]Ref
+	var found Found
 	for first := 0; first+packet.BurstSize <= 2*flows; first += packet.BurstSize {
 		for i := range hashes {
 			hashes[i] = mixed(first + i).hash(table) // the second half is not there
 		}
 		table.PrefetchBuckets(&hashes, len(hashes))
-		table.Candidates(&hashes, &refs, len(refs))
-		for i, ref := range refs {
+		table.Candidates(&hashes, &found, len(hashes))
+		for i, ref := range found.Refs {
 			require.Equal(t, table.index.candidate(hashes[i]), ref)
+			if !ref.IPv6() {
+				require.Same(t, table.At(ref.Index()), found.Entry4(i))
+			}
 			k := mixed(first + i)
 			if !k.matches(table, ref) {
 				ref = k.find(table)
@@ -36,7 +39,7 @@ func TestStagedLookup(t *testing.T) {
 		}
 	}
 	table.PrefetchBuckets(&hashes, 0)
-	table.Candidates(&hashes, &refs, 1<<20) // more than a burst: cut off
+	table.Candidates(&hashes, &found, 1<<20) // more than a burst: cut off
 }
 
 // mixed is the tuple of the nth packet of a burst with flows of both families.

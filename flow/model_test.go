@@ -167,7 +167,7 @@ func (m *machine) touch(t *rapid.T) {
 	i := m.pick(t)
 	m.flows[i].seen = m.elapsed
 	d := Dir(rapid.IntRange(0, 1).Draw(t, "dir"))
-	for range rapid.SampledFrom([]int{1, 1, 1, settleAt - 1}).Draw(t, "packets") {
+	for range rapid.SampledFrom([]int{1, 1, 1, isFull/onePacket - 1}).Draw(t, "packets") {
 		m.table.pass(i, d, 65535)
 		m.flows[i].Packets[d]++
 		m.flows[i].Bytes[d] += 65535

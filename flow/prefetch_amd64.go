@@ -15,9 +15,9 @@ func (t *Table) PrefetchBuckets(hashes *[packet.BurstSize]uint64, n int) {
 // bucket whose tag fits, 0 when there is none, and starts to load its entry (of an
 // IPv6 flow's both lines). Match and Match6 tell whether it is the one; if not,
 // only Find and Find6 know.
-func (t *Table) Candidates(hashes *[packet.BurstSize]uint64, refs *[packet.BurstSize]Ref, n int) {
+func (t *Table) Candidates(hashes *[packet.BurstSize]uint64, found *Found, n int) {
 	b := t.batch()
-	candidates(&b, hashes, refs, min(n, packet.BurstSize))
+	candidates(&b, hashes, &found.Refs, &found.entries, min(n, packet.BurstSize))
 }
 
 // prefetchEntries starts to load the entries of the first n refs.
@@ -47,4 +47,4 @@ func prefetchBuckets(buckets unsafe.Pointer, homes uint64, hashes *[packet.Burst
 func prefetchEntries(t *batchTable, refs *[packet.BurstSize]Ref, n int)
 
 //go:noescape
-func candidates(t *batchTable, hashes *[packet.BurstSize]uint64, refs *[packet.BurstSize]Ref, n int)
+func candidates(t *batchTable, hashes *[packet.BurstSize]uint64, refs *[packet.BurstSize]Ref, entries *[packet.BurstSize]unsafe.Pointer, n int)

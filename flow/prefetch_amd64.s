@@ -52,15 +52,16 @@ test:
 	JLT  loop
 	RET
 
-// func candidates(t *batchTable, hashes *[64]uint64, refs *[64]Ref, n int)
+// func candidates(t *batchTable, hashes *[64]uint64, refs *[64]Ref, entries *[64]unsafe.Pointer, n int)
 //
 // What index.candidate does, for a batch, and the prefetch of what it finds.
 // Without a branch: neither the slot nor the family can be predicted.
-TEXT ·candidates(SB), NOSPLIT, $0-32
+TEXT ·candidates(SB), NOSPLIT, $0-40
 	MOVQ t+0(FP), AX
 	MOVQ hashes+8(FP), DI
 	MOVQ refs+16(FP), R10
-	MOVQ n+24(FP), CX
+	MOVQ entries+24(FP), R15
+	MOVQ n+32(FP), CX
 	MOVQ 0(AX), BX         // buckets
 	MOVQ 8(AX), SI         // homes
 	MOVQ 16(AX), R8        // hot4
@@ -97,6 +98,8 @@ loop:
 	ADDQ AX, R12
 	PREFETCHT0 (R12)
 	PREFETCHT0 (R12)(DX*1)
+	MOVQ R12, (R15)
+	ADDQ $8, R15
 	ADDQ $4, R10
 	ADDQ $8, DI
 test:

@@ -2,7 +2,11 @@
 
 package flow
 
-import "github.com/sluice-lb/sluice/packet"
+import (
+	"unsafe"
+
+	"github.com/sluice-lb/sluice/packet"
+)
 
 // PrefetchBuckets loads the home buckets of the first n hashes. The loads do
 // not depend on each other, so that their misses overlap.
@@ -17,11 +21,17 @@ func (t *Table) PrefetchBuckets(hashes *[packet.BurstSize]uint64, n int) {
 // Candidates finds for each of the first n hashes the first ref of its home
 // bucket whose tag fits, 0 when there is none, and loads its entry. Match and
 // Match6 tell whether it is the one; if not, only Find and Find6 know.
-func (t *Table) Candidates(hashes *[packet.BurstSize]uint64, refs *[packet.BurstSize]Ref, n int) {
+func (t *Table) Candidates(hashes *[packet.BurstSize]uint64, found *Found, n int) {
 	for i, hash := range hashes[:min(n, packet.BurstSize)] {
-		refs[i] = t.index.candidate(hash)
+		ref := t.index.candidate(hash)
+		found.Refs[i] = ref
+		if ref.IPv6() {
+			found.entries[i] = unsafe.Pointer(t.At6(ref.Index()))
+		} else {
+			found.entries[i] = unsafe.Pointer(t.At(ref.Index()))
+		}
 	}
-	t.prefetchEntries(refs, n)
+	t.prefetchEntries(&found.Refs, n)
 }
 
 // prefetchEntries loads the entries of the first n refs.

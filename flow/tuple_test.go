@@ -100,9 +100,8 @@ func either(f Family, n int) entry {
 func (t *Table) pass(i Index, d Dir, bytes uint32) {
 	c := t.Common(i)
 	c.LastSeen = t.Now()
-	if full := c.Sides[d].Full(); c.Sides[d].Count(bytes) != full {
-		panic("flow: Full and Count disagree")
-	} else if full {
+	if c.Sides[d].Full() {
 		t.Settle(i)
 	}
+	c.Sides[d].Count(bytes)
 }

@@ -120,8 +120,8 @@ func (h *IPv4) Readdress(addrs uint64, delta uint16) {
 // DecrementTTL decrements the TTL and updates the checksum.
 func (h *IPv4) DecrementTTL() {
 	h[8]--
-	c := h[10:12]
-	binary.LittleEndian.PutUint16(c, AddDelta(binary.LittleEndian.Uint16(c), TTLDelta))
+	sum := uint32(binary.LittleEndian.Uint16(h[10:12])) // AddDelta with TTLDelta adds 1
+	binary.LittleEndian.PutUint16(h[10:12], uint16(sum+1+(sum+2)>>16))
 }
 
 // checksumOK verifies the header's checksum, options included; opts are the

@@ -47,7 +47,7 @@ func Parse(frame []byte, g *Gate, p *Parsed) Verdict {
 	addrs := binary.LittleEndian.Uint64(h[26:34])
 	sum, carry := bits.Add64(binary.LittleEndian.Uint64(h[14:22]), uint64(binary.LittleEndian.Uint32(h[22:26])), 0)
 	sum, carry = bits.Add64(sum, addrs, carry)
-	if !allOnes16(sum+carry) || byte(addrs>>32) >= 224 || martian(addrs) {
+	if !allOnes16(sum+carry) || Unusual4(addrs) {
 		return ParseUnplain4(frame, g, p)
 	}
 	flags, payload := uint8(0), total-IPv4Len
@@ -69,6 +69,10 @@ func Parse(frame []byte, g *Gate, p *Parsed) Verdict {
 	p.Plain, p.End, p.Proto, p.TCPFlags = 4, uint16(EthernetLen+total), h[23], flags
 	return Pending
 }
+
+// Unusual4 says whether packets with these raw addresses (as in Parsed) are not plain:
+// to a group, or from where no host may send.
+func Unusual4(addrs uint64) bool { return byte(addrs>>32) >= 224 || martian(addrs) }
 
 // Complete4 sets what follows from being plain IPv4: all but Addrs, Ports, End,
 // Proto, TCPFlags and Plain itself.

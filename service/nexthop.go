@@ -74,6 +74,12 @@ func (n *NextHops) Load(id NextHopID) (h Hop, ok bool) {
 	return h, h.DstSrc != 0
 }
 
+// Of is Load for the id of a next hop that there is. DstSrc is 0 when it is not resolved.
+func (n *NextHops) Of(id NextHopID) Hop {
+	s := &n.slots[id%MaxNextHops]
+	return Hop{s.dstSrc.Load(), s.rest.Load()}
+}
+
 // VLAN is the 802.1Q id of a tagged next hop's frames.
 func (n *NextHops) VLAN(id NextHopID) uint16 { return uint16(n.slots[id%MaxNextHops].vlan.Load()) }
 

@@ -13,9 +13,11 @@ func (w *Worker) account(s *slot, c *flow.Common, index flow.Index, dir flow.Dir
 	if s.packet.Proto == packet.ProtoTCP {
 		w.track(c, index, dir, s.packet.TCPFlags)
 	}
-	if c.Sides[dir&1].Count(bytes) {
+	side := &c.Sides[dir&1]
+	if side.Full() {
 		w.table.Settle(index)
 	}
+	side.Count(bytes)
 	l := &w.load[c.Backend]
 	l.count(dir, bytes)
 	w.touchLoad(c.Backend, l)

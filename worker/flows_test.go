@@ -139,8 +139,8 @@ func TestOverflowReopens(t *testing.T) {
 	}
 	reopened := 0
 	for _, e := range r.entries() {
-		hashes, refs := [packet.BurstSize]uint64{r.table.Hash(e.Tuple(flow.Request))}, [packet.BurstSize]flow.Ref{}
-		if r.table.Candidates(&hashes, &refs, 1); refs[0] != 0 {
+		hashes, found := [packet.BurstSize]uint64{r.table.Hash(e.Tuple(flow.Request))}, flow.Found{}
+		if r.table.Candidates(&hashes, &found, 1); found.Refs[0] != 0 {
 			continue
 		}
 		require.Equal(t, flow.StateTimeWait, e.State)

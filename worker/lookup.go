@@ -7,7 +7,18 @@ import "github.com/sluice-lb/sluice/packet"
 // buckets; here their tags are searched and entries begin to load; plain and search
 // compare.
 func (w *Worker) lookup(slots []slot) {
-	w.table.Candidates(&w.hashes, &w.refs, len(slots))
+	w.table.Candidates(&w.hashes, &w.found, len(slots))
+}
+
+// complete does for a plain IPv4 packet without a known flow what parsePlain left out.
+// It says whether the packet may have a flow.
+func (w *Worker) complete(s *slot) bool {
+	if packet.Unusual4(s.packet.Addrs) {
+		s.verdict = packet.ParseUnplain4(s.buf.Bytes(), &w.gates[s.buf.Port], &s.packet)
+		return s.verdict == packet.Pending
+	}
+	s.packet.Complete4()
+	return true
 }
 
 // search finds the flows of packets that plain has left.
@@ -17,9 +28,9 @@ func (w *Worker) search(slots []slot) {
 		if s.verdict != packet.Pending {
 			continue
 		}
-		s.buf, s.hash, s.ref = w.in[i], w.hashes[i], w.refs[i]
-		if s.packet.Plain == 4 {
-			s.packet.Complete4()
+		s.buf, s.hash, s.ref = w.in[i], w.hashes[i], w.found.Refs[i]
+		if s.packet.Plain == 4 && !w.complete(s) {
+			continue
 		}
 		switch {
 		case s.packet.Fragment:

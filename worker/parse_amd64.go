@@ -25,8 +25,9 @@ const (
 	slotPlain = unsafe.Offsetof(slot{}.packet) + unsafe.Offsetof(slot{}.packet.Plain)
 )
 
-// parsePlain parses the plain IPv4 packets of a burst from one port and hashes
-// their tuples: packet.Parse and flow.Table.Hash (TestParsePlainAgrees), in half
+// parsePlain parses the plain IPv4 packets of a burst from one port, those with unusual
+// addresses too (packet.Unusual4; no flow has them: see complete), and hashes their
+// tuples: packet.Parse and flow.Table.Hash (TestParsePlainAgrees), in half
 // the instructions that the compiler makes of them, a quarter of all that known
 // flows cost. It sets what plain4 reads of a slot, and returns a bit for each
 // packet it took; their buckets are being loaded.

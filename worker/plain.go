@@ -37,28 +37,24 @@ const (
 // plain4 forwards the plain IPv4 packets up to a SYN of a known flow: what follows
 // may belong to the one that it opens anew.
 func (w *Worker) plain4(slots []slot) (done int) {
-	net, now, ports := w.snap.Net, w.table.Now(), len(w.out)
-	in, refs := w.in[:len(slots)], w.refs[:len(slots)]
-	for i := range slots {
-		s, ref := &slots[i], refs[i]
-		if s.packet.Plain != 4 {
+	net, now, n := w.snap.Net, w.table.Now(), min(len(slots), packet.BurstSize)
+	for i := 0; i < n; i++ {
+		s, ref := &w.slots[i], w.found.Refs[i]
+		if s.packet.Plain != 4 || ref.IPv6() {
 			continue
 		}
-		e, dir := w.table.Entry4(ref), ref.Dir()
-		if e == nil || e.Addrs[dir] != s.packet.Addrs {
-			continue
-		}
+		e, dir := w.found.Entry4(i), ref.Dir()
 		side := &e.Sides[dir]
-		if side.Ports != s.packet.Ports || e.Proto != s.packet.Proto {
+		if e.Addrs[dir] != s.packet.Addrs || side.Ports != s.packet.Ports || e.Proto != s.packet.Proto {
 			continue
 		}
 		if s.packet.TCPFlags&packet.SYN != 0 {
 			break
 		}
-		hop, ok := net.Hops.Load(side.Hop)
-		b, bytes := in[i], uint32(s.packet.End)-packet.EthernetLen
+		hop := net.Hops.Of(side.Hop)
+		b, bytes := w.in[i], uint32(s.packet.End)-packet.EthernetLen
 		h := b.Head()
-		if !ok || e.NetEpoch != net.Epoch || !hop.Untagged(ports) || h[ttl4] <= 1 || bytes > uint32(hop.MTU()) || side.Full() {
+		if hop.DstSrc == 0 || e.NetEpoch != net.Epoch || !hop.Untagged(len(w.out)) || h[ttl4] <= 1 || bytes > uint32(hop.MTU()) || side.Full() {
 			continue
 		}
 		l := &w.load[e.Backend]
@@ -69,7 +65,7 @@ func (w *Worker) plain4(slots []slot) (done int) {
 		case service.ModeDR:
 			(*packet.IPv4)(h[packet.EthernetLen:]).DecrementTTL()
 		case service.ModeTun:
-			if !w.plainTun(s, b, e.Backend, hop.MTU()) {
+			if !w.plainTun(s, b, e.Backend, net.Hops.Of(side.Hop).MTU()) {
 				continue
 			}
 			h = b.Head()
@@ -89,7 +85,7 @@ func (w *Worker) plain4(slots []slot) (done int) {
 		l.count(dir, bytes)
 		done++
 		if moves(&e.Common, s.packet.TCPFlags) {
-			w.track(&e.Common, ref.Index(), dir, s.packet.TCPFlags)
+			w.track(&e.Common, w.found.Refs[i].Index(), dir, s.packet.TCPFlags)
 		}
 	}
 	return done
@@ -98,7 +94,7 @@ func (w *Worker) plain4(slots []slot) (done int) {
 // plain6 is plain4 for IPv6.
 func (w *Worker) plain6(slots []slot) (done int) {
 	net, now, ports := w.snap.Net, w.table.Now(), len(w.out)
-	in, refs := w.in[:len(slots)], w.refs[:len(slots)]
+	in, refs := w.in[:len(slots)], w.found.Refs[:len(slots)]
 	for i := range slots {
 		s, ref := &slots[i], refs[i]
 		if s.packet.Plain != 6 {

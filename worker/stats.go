@@ -20,7 +20,7 @@ type counters struct {
 
 // load is what a worker counts for a backend: one cache line.
 type load struct {
-	packets, bytes   [2]uint64 // by flow.Dir
+	passed           [2]passed // by flow.Dir
 	flows            uint64
 	active, inactive int32
 	mark             mark
@@ -29,10 +29,13 @@ type load struct {
 	netEpoch         uint32            // this view of the network; 0: for none
 }
 
+type passed struct{ packets, bytes uint64 }
+
 // count adds a packet of that many bytes.
 func (l *load) count(d flow.Dir, bytes uint32) {
-	l.packets[d&1]++
-	l.bytes[d&1] += uint64(bytes)
+	p := &l.passed[d&1]
+	p.packets++
+	p.bytes += uint64(bytes)
 }
 
 // mark is what the worker has to know of a backend besides its counters.
@@ -178,10 +181,10 @@ func (w *Worker) publishLoads(budget int) {
 	for _, id := range r.left[rest:] {
 		l, p := &w.load[id], &w.published.backends[id]
 		l.mark &^= counted
-		p.inPackets.Store(l.packets[flow.Request])
-		p.inBytes.Store(l.bytes[flow.Request])
-		p.outPackets.Store(l.packets[flow.Reply])
-		p.outBytes.Store(l.bytes[flow.Reply])
+		p.inPackets.Store(l.passed[flow.Request].packets)
+		p.inBytes.Store(l.passed[flow.Request].bytes)
+		p.outPackets.Store(l.passed[flow.Reply].packets)
+		p.outBytes.Store(l.passed[flow.Reply].bytes)
 		p.flows.Store(l.flows)
 		p.active.Store(l.active)
 		p.inactive.Store(l.inactive)

@@ -53,9 +53,9 @@ type Worker struct {
 
 	snap    *service.Snapshot // of this burst
 	slots   [packet.BurstSize]slot
-	numbers [9]uint64                  // parse: of the table's hash, of packet.allOnes16, outerAt, of the table's buckets
-	hashes  [packet.BurstSize]uint64   // lookup: by slot, in the form a batch is prefetched in
-	refs    [packet.BurstSize]flow.Ref // lookup: by slot
+	numbers [9]uint64                // parse: of the table's hash, of packet.allOnes16, outerAt, of the table's buckets
+	hashes  [packet.BurstSize]uint64 // lookup: by slot, in the form a batch is prefetched in
+	found   flow.Found               // lookup: by slot
 	in      packet.Burst
 	out     []outbox // by port
 	drop    outbox

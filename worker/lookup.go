@@ -18,8 +18,11 @@ func (w *Worker) search(slots []slot) {
 			continue
 		}
 		s.buf, s.hash, s.ref = w.in[i], w.hashes[i], w.refs[i]
-		if s.packet.Plain == 4 {
+		switch s.packet.Plain {
+		case 4:
 			s.packet.Complete4()
+		case 6:
+			s.packet.Complete6()
 		}
 		switch {
 		case s.packet.Fragment:

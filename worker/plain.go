@@ -20,7 +20,10 @@ import (
 // first packet since the last publishing) is left, too: here a call that may
 // happen costs as much as one that does.
 func (w *Worker) plain(slots []slot) (done int) {
-	if done = w.plain4(slots); done < len(slots) {
+	if w.four != 0 {
+		done = w.plain4(slots)
+	}
+	if w.six != 0 {
 		done += w.plain6(slots)
 	}
 	return done
@@ -162,6 +165,8 @@ func (w *Worker) plain6(slots []slot) (done int) {
 func (w *Worker) plainTun(s *slot, b *packet.Buf, backend service.BackendID, mtu uint16) bool {
 	if s.packet.Plain == 4 {
 		s.packet.Complete4()
+	} else {
+		s.packet.Complete6()
 	}
 	o := &w.snap.Backends.At(uint32(backend)).Outer
 	return int(s.packet.End)-packet.EthernetLen+o.Size() <= int(mtu) && modes.Tun(b, &s.packet, o, uint16(w.rand()))

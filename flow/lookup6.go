@@ -17,7 +17,7 @@ func (t *Table) HashPorts6(src, dst uint64, ports uint32, proto uint8) uint64 {
 
 // Entry6 is Entry4 for IPv6.
 func (t *Table) Entry6(ref Ref) *Entry6 {
-	if i := ref.Index() ^ familyMask; int(i) < len(t.hot6) {
+	if i := (ref ^ refIPv6) >> 1; int(i) < len(t.hot6) { // ref.Index().position(); of IPv4 beyond all
 		return &t.hot6[i]
 	}
 	return nil

@@ -24,7 +24,7 @@ func (w *Worker) plain(slots []slot) (done int) {
 		done = w.plain4(slots)
 	}
 	if w.six != 0 {
-		done += w.plain6(slots)
+		done += w.plain6()
 	}
 	return done
 }
@@ -98,17 +98,14 @@ func (w *Worker) plain4(slots []slot) (done int) {
 	return done
 }
 
-// plain6 is plain4 for IPv6.
-func (w *Worker) plain6(slots []slot) (done int) {
-	net, now, ports := w.snap.Net, w.table.Now(), len(w.out)
-	in, refs := w.in[:len(slots)], w.refs[:len(slots)]
-	for i := range slots {
-		s, ref := &slots[i], refs[i]
-		if s.packet.Plain != 6 {
-			continue
-		}
-		e, dir, b := w.table.Entry6(ref), ref.Dir(), in[i]
-		h := b.Head()
+// plain6 is plain4 for IPv6. There are not registers enough for all it knows of a
+// packet: what is known early is written early.
+func (w *Worker) plain6() (done int) {
+	net, now := w.snap.Net, w.table.Now()
+	for left := w.six; left != 0; left &= left - 1 {
+		i := bits.TrailingZeros64(left) % packet.BurstSize
+		s, ref, b := &w.slots[i], w.refs[i], w.in[i]
+		e, dir, h := w.table.Entry6(ref), ref.Dir(), b.Head6()
 		ip := (*packet.IPv6)(h[packet.EthernetLen:])
 		if e == nil || !ip.HasAddrs(&e.Addrs[dir]) {
 			continue
@@ -120,44 +117,61 @@ func (w *Worker) plain6(slots []slot) (done int) {
 		if s.packet.TCPFlags&packet.SYN != 0 {
 			break
 		}
-		hop, ok := net.Hops.Load(side.Hop)
+		hop, _ := net.Hops.Load(side.Hop)
 		bytes := uint32(s.packet.End) - packet.EthernetLen
-		if !ok || e.NetEpoch != net.Epoch || !hop.Untagged(ports) || h[ttl6] <= 1 || bytes > uint32(hop.MTU()) || side.Full() {
+		if hop.DstSrc == 0 || e.NetEpoch != net.Epoch || !hop.Untagged(len(w.out)) || h[ttl6] <= 1 || !hop.Fits(bytes) || side.Full() {
 			continue
 		}
 		l := &w.load[e.Backend]
 		if l.mark != counted {
 			continue
 		}
-		switch e.Mode {
-		case service.ModeDR:
-			ip.DecrementHopLimit()
-		case service.ModeTun:
-			if !w.plainTun(s, b, e.Backend, hop.MTU()) {
-				continue
+		if e.Mode == service.ModeTun {
+			if w.tunnel6(s, b, &e.Common, ref, hop) {
+				done++
 			}
-			h = b.Head()
-		default:
-			_, l4Delta := e.Deltas(dir)
-			ip.ForwardReversed(&e.Addrs[dir^1])
-			l4 := b.Bytes()[at6:]
-			if out := bits.RotateLeft32(e.Sides[dir^1].Ports, 16); s.packet.Proto == packet.ProtoTCP {
-				(*packet.TCP)(l4).Rewrite(out, l4Delta)
-			} else {
-				(*packet.UDP)(l4).Rewrite(out, l4Delta)
-			}
+			continue
 		}
-		b.Trim(int(s.packet.End))
-		s.leave(h, hop)
+		s.leave((*[packet.PlainLen]byte)(h[:]), hop)
 		e.LastSeen = now
 		side.Count(bytes)
 		l.count(dir, bytes)
 		done++
+		b.Trim(int(s.packet.End))
+		if e.Mode == service.ModeDR {
+			ip.DecrementHopLimit()
+		} else {
+			_, l4Delta := e.Deltas(dir)
+			ip.ForwardReversed(&e.Addrs[dir^1])
+			if out := bits.RotateLeft32(e.Sides[dir^1].Ports, 16); e.Proto == packet.ProtoTCP {
+				b.TCP6().Rewrite(out, l4Delta)
+			} else {
+				(*packet.UDP)(h[at6:]).Rewrite(out, l4Delta)
+			}
+		}
 		if moves(&e.Common, s.packet.TCPFlags) {
-			w.track(&e.Common, ref.Index(), dir, s.packet.TCPFlags)
+			w.track(&e.Common, ref.Index(), ref.Dir(), s.packet.TCPFlags)
 		}
 	}
 	return done
+}
+
+// tunnel6 is the rest of plain6 for a packet of a tun flow, in a function of its
+// own because the call in it would have plain6 keep everything in memory.
+func (w *Worker) tunnel6(s *slot, b *packet.Buf, c *flow.Common, ref flow.Ref, hop service.Hop) bool {
+	bytes, dir := uint32(s.packet.End)-packet.EthernetLen, ref.Dir()
+	if !w.plainTun(s, b, c.Backend, hop.MTU()) {
+		return false
+	}
+	b.Trim(int(s.packet.End))
+	s.leave(b.Head(), hop)
+	c.LastSeen = w.table.Now()
+	c.Sides[dir].Count(bytes)
+	w.load[c.Backend].count(dir, bytes)
+	if moves(c, s.packet.TCPFlags) {
+		w.track(c, ref.Index(), dir, s.packet.TCPFlags)
+	}
+	return true
 }
 
 // plainTun encapsulates a packet, unless it would not fit then. s.packet.End is

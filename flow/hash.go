@@ -32,11 +32,13 @@ func (k *keys) hash4(t Tuple4) uint64 {
 	return fold(x^k[2], k[3])
 }
 
-// hash6 takes the source, the destination, and the rest with both, in a round
-// each, and ends like hash4.
-func (k *keys) hash6(a, b, c, d uint64, ports uint32, proto uint8) uint64 {
-	src := fold(a^k[0], b^k[1])
-	dst := fold(c^k[4], d^k[5])
+// addrs6 takes the source and the destination in a round each, ports6 the rest
+// with both, and ends like hash4. They are two for the compiler to inline them.
+func (k *keys) addrs6(a, b, c, d uint64) (src, dst uint64) {
+	return fold(a^k[0], b^k[1]), fold(c^k[4], d^k[5])
+}
+
+func (k *keys) ports6(src, dst uint64, ports uint32, proto uint8) uint64 {
 	x := fold(src^k[6], dst^(uint64(ports)<<8|uint64(proto))^k[7])
 	return fold(x^k[2], k[3])
 }

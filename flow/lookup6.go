@@ -1,21 +1,23 @@
 package flow
 
-import "github.com/sluice-lb/sluice/packet"
-
 // Hash6 is Hash of an IPv6 tuple.
 func (t *Table) Hash6(k *Tuple6) uint64 {
-	return t.keys.hash6(k.Addrs[0], k.Addrs[1], k.Addrs[2], k.Addrs[3], k.Ports, k.Proto)
+	src, dst := t.HashAddrs6(k.Addrs[0], k.Addrs[1], k.Addrs[2], k.Addrs[3])
+	return t.HashPorts6(src, dst, k.Ports, k.Proto)
 }
 
-// HashPlain6 is Hash6 of a plain packet (packet.Parsed.Plain) with these addresses.
-func (t *Table) HashPlain6(ip *packet.IPv6, p *packet.Parsed) uint64 {
-	a, b, c, d := ip.Words()
-	return t.keys.hash6(a, b, c, d, p.Ports, p.Proto)
+// HashAddrs6 and HashPorts6 are the halves of Hash6, for loops to inline: the
+// second wants what the first returned of Tuple6.Addrs.
+func (t *Table) HashAddrs6(a, b, c, d uint64) (src, dst uint64) { return t.keys.addrs6(a, b, c, d) }
+
+// HashPorts6 is the second half of Hash6.
+func (t *Table) HashPorts6(src, dst uint64, ports uint32, proto uint8) uint64 {
+	return t.keys.ports6(src, dst, ports, proto)
 }
 
 // Entry6 is Entry4 for IPv6.
 func (t *Table) Entry6(ref Ref) *Entry6 {
-	if i := ref.Index() ^ familyMask; int(i) < len(t.hot6) {
+	if i := (ref ^ refIPv6) >> 1; int(i) < len(t.hot6) { // ref.Index().position(); of IPv4 beyond all
 		return &t.hot6[i]
 	}
 	return nil

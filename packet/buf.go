@@ -42,6 +42,14 @@ func (b *Buf) Bytes() []byte {
 // that many.
 func (b *Buf) Head() *[PlainLen]byte { return (*[PlainLen]byte)(unsafe.Add(b.addr, b.dataOff)) }
 
+// Head6 is Head for IPv6.
+func (b *Buf) Head6() *[Plain6Len]byte { return (*[Plain6Len]byte)(unsafe.Add(b.addr, b.dataOff)) }
+
+// TCP6 is the TCP header of a frame that Parse found to be plain IPv6 with TCP.
+func (b *Buf) TCP6() *TCP {
+	return (*TCP)(unsafe.Add(b.addr, uintptr(b.dataOff)+EthernetLen+IPv6Len))
+}
+
 // Len is the frame's length in bytes, without FCS.
 func (b *Buf) Len() int { return int(b.dataLen) }
 

@@ -1,6 +1,6 @@
 // Package packet is what everything else speaks: the packet buffer, the views
-// on the headers inside it, the one gate that validates them (plain.go: what
-// nearly all packets are, at fixed offsets; parse.go: everything), Internet
+// on the headers inside it, the one gate that validates them (plain.go: plain
+// IPv4, at fixed offsets; parse.go: everything), Internet
 // checksums, outer headers of tunnels, the list of every way a packet can end,
 // and the two interfaces (Port, Pool) behind which frames come from somewhere.
 //

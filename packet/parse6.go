@@ -51,7 +51,11 @@ func (p *Parsed) ipv6(frame []byte, group bool) Verdict {
 	if p.Proto == ProtoICMP {
 		return Kernel // no ICMP of this family
 	}
-	return p.transport(frame)
+	verdict := p.transport(frame)
+	if verdict == Pending && !p.Error && p.L3 == EthernetLen && p.L4 == EthernetLen+IPv6Len {
+		p.Plain = 6
+	}
+	return verdict
 }
 
 // chain is what a walk over extension headers found.

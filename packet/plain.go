@@ -5,12 +5,10 @@ import (
 	"math/bits"
 )
 
-// The shortest frames that Parse and plain6 take at fixed offsets, and the shorter
-// of both.
+// The shortest plain frames: of IPv4 those that Parse takes at fixed offsets.
 const (
-	PlainLen  = plain4Len
-	plain4Len = EthernetLen + IPv4Len + TCPLen
-	plain6Len = EthernetLen + IPv6Len + UDPLen
+	PlainLen  = EthernetLen + IPv4Len + TCPLen
+	Plain6Len = EthernetLen + IPv6Len + UDPLen
 )
 
 // Parse is the one gate: it validates the frame once, for all later stages to
@@ -30,13 +28,13 @@ const (
 //
 // What nearly all packets are is parsed here at fixed offsets: untagged, to the
 // port's own address (which is no group's), IPv4 without options, whole, TCP or
-// UDP. What is not, or has anything wrong, is left to plain6 and the complete
-// parser; all three agree about what they take (TestPlainAgrees).
+// UDP. What is not, or has anything wrong, is left to the complete parser; both
+// agree about what they take (TestPlainAgrees).
 func Parse(frame []byte, g *Gate, p *Parsed) Verdict {
-	if len(frame) < plain4Len {
+	if len(frame) < PlainLen {
 		return ParseUnplain4(frame, g, p)
 	}
-	h := (*[plain4Len]byte)(frame)
+	h := (*[PlainLen]byte)(frame)
 	total := int(binary.BigEndian.Uint16(h[16:18]))
 	const typeAndVersion = 0x45_00_08 // bytes 12 to 14: IPv4, 20 bytes of header
 	if (binary.LittleEndian.Uint64(h[0:8])^g.MAC)<<16 != 0 || (binary.LittleEndian.Uint32(h[12:16])^typeAndVersion)<<8 != 0 ||
@@ -81,50 +79,11 @@ func (p *Parsed) Complete4() {
 	p.Fragment, p.Error, p.Class = false, false, ClassOther
 }
 
-// ParseUnplain4 is Parse for a frame that is known not to be plain IPv4.
-func ParseUnplain4(frame []byte, g *Gate, p *Parsed) Verdict {
-	if p.plain6(frame, g) {
-		return Pending
-	}
-	return p.parse(frame, g)
+// Complete6 is Complete4 for IPv6.
+func (p *Parsed) Complete6() {
+	p.Addrs, p.L4, p.QuotedL4, p.VLAN, p.L3, p.IPv6 = 0, EthernetLen+IPv6Len, 0, 0, EthernetLen, true
+	p.Fragment, p.Error, p.Class = false, false, ClassOther
 }
 
-// plain6 is for IPv6 without extension headers what Parse is for IPv4.
-func (p *Parsed) plain6(frame []byte, g *Gate) bool {
-	if len(frame) < plain6Len {
-		return false
-	}
-	h := (*[plain6Len]byte)(frame)
-	const typeAndVersion = 0x60_dd_86
-	if (binary.LittleEndian.Uint64(h[0:8])^g.MAC)<<16 != 0 ||
-		binary.LittleEndian.Uint32(h[12:16])&0xf0ffff != typeAndVersion {
-		return false
-	}
-	payload := int(binary.BigEndian.Uint16(h[18:20]))
-	if payload > len(frame)-EthernetLen-IPv6Len || h[38] == 0xff || martian6((*IPv6)(h[EthernetLen:])) {
-		return false
-	}
-	flags := uint8(0)
-	switch h[20] {
-	case ProtoUDP:
-		if n := int(binary.BigEndian.Uint16(h[58:60])); n < UDPLen || n > payload {
-			return false
-		}
-	case ProtoTCP:
-		if payload < TCPLen {
-			return false
-		}
-		tcp := TCPAt(frame, EthernetLen+IPv6Len)
-		if n := tcp.HeaderLen(); n < TCPLen || n > payload {
-			return false
-		}
-		flags = tcp.Flags()
-	default:
-		return false
-	}
-	p.Addrs, p.Ports = 0, binary.LittleEndian.Uint32(h[54:58])
-	p.L4, p.QuotedL4, p.VLAN, p.L3, p.IPv6 = EthernetLen+IPv6Len, 0, 0, EthernetLen, true
-	p.Fragment, p.Error, p.Plain, p.Class = false, false, 6, ClassOther
-	p.End, p.Proto, p.TCPFlags = uint16(EthernetLen+IPv6Len+payload), h[20], flags
-	return true
-}
+// ParseUnplain4 is Parse for a frame that is known not to be plain IPv4.
+func ParseUnplain4(frame []byte, g *Gate, p *Parsed) Verdict { return p.parse(frame, g) }

@@ -64,6 +64,9 @@ func (h Hop) Untagged(n int) bool { return int(uint16(h.rest>>32)) < n }
 // MTU is how many bytes of IP packet fit.
 func (h Hop) MTU() uint16 { return uint16(h.rest >> 48) }
 
+// Fits says whether n bytes of IP packet fit, n below 65536.
+func (h Hop) Fits(n uint32) bool { return uint64(n)<<48 <= h.rest }
+
 // Load reads next hop id. ok is false when it is not resolved (or id is 0).
 func (n *NextHops) Load(id NextHopID) (h Hop, ok bool) {
 	if id >= MaxNextHops {

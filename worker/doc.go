@@ -5,7 +5,8 @@
 //
 //	receive.go   frames of one port into slots
 //	parse.go     validate once; hand to the kernel what is not TCP or UDP; hash
-//	             tuples (parse_amd64.s: both, for plain IPv4)
+//	             tuples (parse_amd64.s: both, for plain IPv4; parse6.go: for
+//	             plain IPv6)
 //	lookup.go    where flows may be, memory latencies overlapped
 //	plain.go     plain packets of known flows: all that rewrite does, in one loop
 //	lookup.go    find the flows of all others

@@ -29,8 +29,13 @@ func (w *Worker) search(slots []slot) {
 			continue
 		}
 		s.buf, s.hash, s.ref = w.in[i], w.hashes[i], w.found.Refs[i]
-		if s.packet.Plain == 4 && !w.complete(s) {
-			continue
+		switch s.packet.Plain {
+		case 4:
+			if !w.complete(s) {
+				continue
+			}
+		case 6:
+			s.packet.Complete6()
 		}
 		switch {
 		case s.packet.Fragment:

@@ -1,28 +1,45 @@
 package worker
 
-import "github.com/sluice-lb/sluice/packet"
+import (
+	"math/bits"
+
+	"github.com/sluice-lb/sluice/packet"
+)
 
 // parse validates every frame; what it cannot leave Pending is decided here. It
 // hashes the tuples of what it leaves and begins to load their buckets, for lookup.
 // Frames that were handed over may be of several ports: parsePlain takes those for
 // the address of the first one's, which is no more than the worker that checked
 // them took.
+//
+// IPv6 is tried first where the last burst had no plain IPv4.
 func (w *Worker) parse(slots []slot) {
-	in := w.in[:len(slots)]
-	taken := w.parsePlain(len(slots), &w.gates[in[0].Port])
-	if taken == 1<<len(slots)-1 {
+	n, all, gate := len(slots), uint64(1)<<len(slots)-1, &w.gates[w.in[0].Port]
+	if w.four == 0 {
+		if w.six = w.parsePlain6(n); w.six != all {
+			w.four = w.parsePlain(n, gate)
+		}
+	} else if w.six, w.four = 0, w.parsePlain(n, gate); w.four != all {
+		w.six = w.parsePlain6(n)
+	}
+	if w.four == all {
 		return
 	}
-	for i, b := range in {
-		if taken>>i&1 == 0 {
-			w.hashes[i] = w.parseOne(&slots[i], b)
+	for rest := all &^ (w.four | w.six); rest != 0; rest &= rest - 1 {
+		i := bits.TrailingZeros64(rest)
+		w.hashes[i] = w.parseOne(&slots[i], w.in[i])
+		switch slots[i].packet.Plain {
+		case 4:
+			w.four |= 1 << i
+		case 6:
+			w.six |= 1 << i
 		}
 	}
-	w.table.PrefetchBuckets(&w.hashes, len(slots))
+	w.table.PrefetchBuckets(&w.hashes, n)
 }
 
-// parseOne parses a frame that parsePlain did not take and returns the table's hash
-// of its tuple, if it may have a flow.
+// parseOne parses a frame that neither parsePlain nor parsePlain6 took and returns
+// the table's hash of its tuple, if it may have a flow.
 func (w *Worker) parseOne(s *slot, b *packet.Buf) (hash uint64) {
 	s.buf = b
 	if b.Segments() != 1 {
@@ -35,8 +52,6 @@ func (w *Worker) parseOne(s *slot, b *packet.Buf) (hash uint64) {
 		s.verdict = packet.Parse(b.Bytes(), gate, &s.packet)
 	}
 	switch {
-	case s.packet.Plain == 6:
-		return w.table.HashPlain6((*packet.IPv6)(b.Head()[packet.EthernetLen:]), &s.packet)
 	case s.verdict != packet.Pending || s.packet.Fragment:
 		return 0
 	case s.packet.IPv6:

@@ -20,8 +20,11 @@ import (
 // first packet since the last publishing) is left, too: here a call that may
 // happen costs as much as one that does.
 func (w *Worker) plain(slots []slot) (done int) {
-	if done = w.plain4(slots); done < len(slots) {
-		done += w.plain6(slots)
+	if w.four != 0 {
+		done = w.plain4(slots)
+	}
+	if w.six != 0 {
+		done += w.plain6()
 	}
 	return done
 }
@@ -35,7 +38,8 @@ const (
 )
 
 // plain4 forwards the plain IPv4 packets up to a SYN of a known flow: what follows
-// may belong to the one that it opens anew.
+// may belong to the one that it opens anew. There are not registers enough for all it
+// knows of a packet: what is known early is written early.
 func (w *Worker) plain4(slots []slot) (done int) {
 	net, now, n := w.snap.Net, w.table.Now(), min(len(slots), packet.BurstSize)
 	for i := 0; i < n; i++ {
@@ -54,22 +58,28 @@ func (w *Worker) plain4(slots []slot) (done int) {
 		hop := net.Hops.Of(side.Hop)
 		b, bytes := w.in[i], uint32(s.packet.End)-packet.EthernetLen
 		h := b.Head()
-		if hop.DstSrc == 0 || e.NetEpoch != net.Epoch || !hop.Untagged(len(w.out)) || h[ttl4] <= 1 || bytes > uint32(hop.MTU()) || side.Full() {
+		if hop.DstSrc == 0 || e.NetEpoch != net.Epoch || !hop.Untagged(len(w.out)) || h[ttl4] <= 1 || !hop.Fits(bytes) || side.Full() {
 			continue
 		}
 		l := &w.load[e.Backend]
 		if l.mark != counted {
 			continue
 		}
-		switch e.Mode {
-		case service.ModeDR:
-			(*packet.IPv4)(h[packet.EthernetLen:]).DecrementTTL()
-		case service.ModeTun:
-			if !w.plainTun(s, b, e.Backend, net.Hops.Of(side.Hop).MTU()) {
-				continue
+		if e.Mode == service.ModeTun {
+			if w.tunnel(s, b, &e.Common, ref, hop) {
+				done++
 			}
-			h = b.Head()
-		default:
+			continue
+		}
+		s.leave(h, hop)
+		e.LastSeen = now
+		side.Count(bytes)
+		l.count(dir, bytes)
+		done++
+		b.Trim(int(s.packet.End))
+		if e.Mode == service.ModeDR {
+			(*packet.IPv4)(h[packet.EthernetLen:]).DecrementTTL()
+		} else {
 			ipDelta, l4Delta := e.Deltas(dir)
 			(*packet.IPv4)(h[packet.EthernetLen:]).Forward(bits.RotateLeft64(e.Addrs[dir^1], 32), ipDelta)
 			if out := bits.RotateLeft32(e.Sides[dir^1].Ports, 16); s.packet.Proto == packet.ProtoTCP {
@@ -78,30 +88,20 @@ func (w *Worker) plain4(slots []slot) (done int) {
 				(*packet.UDP)(h[at4:]).Rewrite(out, l4Delta)
 			}
 		}
-		b.Trim(int(s.packet.End))
-		s.leave(h, hop)
-		e.LastSeen = now
-		side.Count(bytes)
-		l.count(dir, bytes)
-		done++
 		if moves(&e.Common, s.packet.TCPFlags) {
-			w.track(&e.Common, w.found.Refs[i].Index(), dir, s.packet.TCPFlags)
+			w.track(&e.Common, ref.Index(), ref.Dir(), s.packet.TCPFlags)
 		}
 	}
 	return done
 }
 
 // plain6 is plain4 for IPv6.
-func (w *Worker) plain6(slots []slot) (done int) {
-	net, now, ports := w.snap.Net, w.table.Now(), len(w.out)
-	in, refs := w.in[:len(slots)], w.found.Refs[:len(slots)]
-	for i := range slots {
-		s, ref := &slots[i], refs[i]
-		if s.packet.Plain != 6 {
-			continue
-		}
-		e, dir, b := w.table.Entry6(ref), ref.Dir(), in[i]
-		h := b.Head()
+func (w *Worker) plain6() (done int) {
+	net, now := w.snap.Net, w.table.Now()
+	for left := w.six; left != 0; left &= left - 1 {
+		i := bits.TrailingZeros64(left) % packet.BurstSize
+		s, ref, b := &w.slots[i], w.found.Refs[i], w.in[i]
+		e, dir, h := w.table.Entry6(ref), ref.Dir(), b.Head6()
 		ip := (*packet.IPv6)(h[packet.EthernetLen:])
 		if e == nil || !ip.HasAddrs(&e.Addrs[dir]) {
 			continue
@@ -113,44 +113,61 @@ func (w *Worker) plain6(slots []slot) (done int) {
 		if s.packet.TCPFlags&packet.SYN != 0 {
 			break
 		}
-		hop, ok := net.Hops.Load(side.Hop)
+		hop := net.Hops.Of(side.Hop)
 		bytes := uint32(s.packet.End) - packet.EthernetLen
-		if !ok || e.NetEpoch != net.Epoch || !hop.Untagged(ports) || h[ttl6] <= 1 || bytes > uint32(hop.MTU()) || side.Full() {
+		if hop.DstSrc == 0 || e.NetEpoch != net.Epoch || !hop.Untagged(len(w.out)) || h[ttl6] <= 1 || !hop.Fits(bytes) || side.Full() {
 			continue
 		}
 		l := &w.load[e.Backend]
 		if l.mark != counted {
 			continue
 		}
-		switch e.Mode {
-		case service.ModeDR:
-			ip.DecrementHopLimit()
-		case service.ModeTun:
-			if !w.plainTun(s, b, e.Backend, hop.MTU()) {
-				continue
+		if e.Mode == service.ModeTun {
+			if w.tunnel(s, b, &e.Common, ref, hop) {
+				done++
 			}
-			h = b.Head()
-		default:
-			_, l4Delta := e.Deltas(dir)
-			ip.ForwardReversed(&e.Addrs[dir^1])
-			l4 := b.Bytes()[at6:]
-			if out := bits.RotateLeft32(e.Sides[dir^1].Ports, 16); s.packet.Proto == packet.ProtoTCP {
-				(*packet.TCP)(l4).Rewrite(out, l4Delta)
-			} else {
-				(*packet.UDP)(l4).Rewrite(out, l4Delta)
-			}
+			continue
 		}
-		b.Trim(int(s.packet.End))
-		s.leave(h, hop)
+		s.leave((*[packet.PlainLen]byte)(h[:]), hop)
 		e.LastSeen = now
 		side.Count(bytes)
 		l.count(dir, bytes)
 		done++
+		b.Trim(int(s.packet.End))
+		if e.Mode == service.ModeDR {
+			ip.DecrementHopLimit()
+		} else {
+			_, l4Delta := e.Deltas(dir)
+			ip.ForwardReversed(&e.Addrs[dir^1])
+			if out := bits.RotateLeft32(e.Sides[dir^1].Ports, 16); e.Proto == packet.ProtoTCP {
+				b.TCP6().Rewrite(out, l4Delta)
+			} else {
+				(*packet.UDP)(h[at6:]).Rewrite(out, l4Delta)
+			}
+		}
 		if moves(&e.Common, s.packet.TCPFlags) {
-			w.track(&e.Common, ref.Index(), dir, s.packet.TCPFlags)
+			w.track(&e.Common, ref.Index(), ref.Dir(), s.packet.TCPFlags)
 		}
 	}
 	return done
+}
+
+// tunnel is the rest of plain4 and plain6 for a packet of a tun flow, in a function of
+// its own because the call in it would have them keep everything in memory.
+func (w *Worker) tunnel(s *slot, b *packet.Buf, c *flow.Common, ref flow.Ref, hop service.Hop) bool {
+	bytes, dir := uint32(s.packet.End)-packet.EthernetLen, ref.Dir()
+	if !w.plainTun(s, b, c.Backend, hop.MTU()) {
+		return false
+	}
+	b.Trim(int(s.packet.End))
+	s.leave(b.Head(), hop)
+	c.LastSeen = w.table.Now()
+	c.Sides[dir].Count(bytes)
+	w.load[c.Backend].count(dir, bytes)
+	if moves(c, s.packet.TCPFlags) {
+		w.track(c, ref.Index(), dir, s.packet.TCPFlags)
+	}
+	return true
 }
 
 // plainTun encapsulates a packet, unless it would not fit then. s.packet.End is
@@ -158,6 +175,8 @@ func (w *Worker) plain6(slots []slot) (done int) {
 func (w *Worker) plainTun(s *slot, b *packet.Buf, backend service.BackendID, mtu uint16) bool {
 	if s.packet.Plain == 4 {
 		s.packet.Complete4()
+	} else {
+		s.packet.Complete6()
 	}
 	o := &w.snap.Backends.At(uint32(backend)).Outer
 	return int(s.packet.End)-packet.EthernetLen+o.Size() <= int(mtu) && modes.Tun(b, &s.packet, o, uint16(w.rand()))

@@ -17,44 +17,58 @@ import (
 	"github.com/sluice-lb/sluice/test/conformance/world"
 )
 
-// TestParsePlainAgrees: what parsePlain takes is what packet.Parse calls plain
-// IPv4, it says the same about it, and the hash is the table's.
+// TestParsePlainAgrees: what parsePlain and parsePlain6 take is what packet.Parse
+// calls plain, they say the same about it, and the hash is the table's.
 func TestParsePlainAgrees(t *testing.T) {
 	r := newRig(t, options{flows: 1})
 	random := rand.New(rand.NewPCG(5, 5))
-	taken, left := 0, 0
+	before := slot{packet: packet.Parsed{VLAN: 9, Error: true, Plain: 7}, verdict: packet.DropTTL}
+	var four, six, left, zeros int
 	for range 4000 {
 		n := 1 + random.IntN(packet.BurstSize)
 		for i := range n {
 			r.in[i] = r.pool.Copy(mutated(random))
 			r.in[i].Port = 0
-			r.slots[i] = slot{packet: packet.Parsed{VLAN: 9, Error: true, Plain: 7}, verdict: packet.DropTTL}
+			r.slots[i] = before
 		}
-		mask := r.parsePlain(n, &r.gates[0])
+		mask4, mask6 := r.parsePlain(n, &r.gates[0]), r.parsePlain6(n)
 		for i := range n {
-			s, want := &r.slots[i], packet.Parsed{}
-			verdict := packet.Parse(r.in[i].Bytes(), &r.gates[0], &want)
-			if mask>>i&1 == 0 {
+			s, want, frame := &r.slots[i], packet.Parsed{}, r.in[i].Bytes()
+			verdict := packet.Parse(frame, &r.gates[0], &want)
+			switch {
+			case mask4>>i&1 != 0:
+				four++
+				s.packet.Complete4()
+				require.Equal(t, r.table.Hash(s.tuple()), r.hashes[i])
+			case mask6>>i&1 != 0:
+				six++
+				s.packet.Complete6()
+				tuple := (&slot{buf: r.in[i], packet: want}).tuple6()
+				require.Equal(t, r.table.Hash6(&tuple), r.hashes[i])
+			default:
 				left++
-				require.Equal(t, slot{packet: packet.Parsed{VLAN: 9, Error: true, Plain: 7}, verdict: packet.DropTTL}, *s, "not taken, not touched")
-				require.NotEqual(t, uint8(4), want.Plain, "%x", r.in[i].Bytes())
+				require.Equal(t, before, *s, "not taken, not touched")
+				require.NotEqual(t, uint8(4), want.Plain, "%x", frame)
+				if want.Plain == 6 {
+					zeros++
+					require.Zero(t, binary.LittleEndian.Uint64(frame[22:]), "what alone parsePlain6 leaves: %x", frame)
+				}
 				continue
 			}
-			taken++
-			if s.packet.Complete4(); packet.Unusual4(s.packet.Addrs) {
+			if packet.Unusual4(s.packet.Addrs) && s.packet.Plain == 4 {
 				require.NotEqual(t, uint8(4), want.Plain)
 				continue
 			}
-			require.Equal(t, want, s.packet, "%x", r.in[i].Bytes())
+			require.Equal(t, want, s.packet, "%x", frame)
 			require.Equal(t, verdict, s.verdict)
-			require.Equal(t, r.table.Hash(s.tuple()), r.hashes[i])
 		}
 		r.pool.Free(&r.in, n)
 	}
 	if runtime.GOARCH == "amd64" {
-		require.Greater(t, taken, 1000)
+		require.Greater(t, four, 1000)
 	}
-	require.Greater(t, left, 1000)
+	require.Greater(t, min(six, left), 1000)
+	require.Positive(t, zeros)
 }
 
 // TestParseOfSeveralPorts: of a burst that was handed over, plain packets are plain
@@ -90,7 +104,7 @@ func mutated(random *rand.Rand) []byte {
 	if random.IntN(2) == 0 {
 		p.Proto = frame.UDP
 	}
-	if random.IntN(8) == 0 {
+	if random.IntN(3) == 0 {
 		p.Src, p.Dst = cip6, vip6
 	}
 	p.Padding, p.Payload = random.IntN(8), make([]byte, random.IntN(40))
@@ -101,11 +115,28 @@ func mutated(random *rand.Rand) []byte {
 	if random.IntN(16) == 0 {
 		b[26+random.IntN(8)] = []byte{0, 127, 224, 255}[random.IntN(4)]
 	}
-	if random.IntN(3) > 0 && len(b) > 34 {
+	if b[14] == 0x60 {
+		strange6(random, b)
+	} else if random.IntN(3) > 0 && len(b) > 34 {
 		binary.LittleEndian.PutUint16(b[24:], 0)
 		binary.LittleEndian.PutUint16(b[24:], packet.Checksum(packet.Sum(b[14:34])))
 	}
 	return b[:len(b)-random.IntN(30)*random.IntN(2)]
+}
+
+// strange6 makes some addresses such as no host may send from or to, or nearly.
+func strange6(random *rand.Rand, b []byte) {
+	switch random.IntN(16) {
+	case 0:
+		copy(b[22:38], b[38:54])
+	case 1:
+		clear(b[22 : 30+random.IntN(8)])
+	case 2:
+		clear(b[22:37])
+		b[37] = byte(random.IntN(3))
+	case 3:
+		b[22+16*random.IntN(2)] = 0xff
+	}
 }
 
 // TestPlainAgrees: plain does what search, miss and rewrite do without it.

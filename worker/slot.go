@@ -8,7 +8,7 @@ import (
 // slot is what the stages know of one packet of the burst: one cache line
 // that each stage fills further.
 type slot struct {
-	buf     *packet.Buf // the burst's; plain4 does without
+	buf     *packet.Buf // the burst's; plain4 and plain6 do without
 	packet  packet.Parsed
 	hash    uint64   // valid from search on, like ref
 	ref     flow.Ref // 0: no flow

@@ -55,6 +55,8 @@ type Worker struct {
 	slots   [packet.BurstSize]slot
 	numbers [9]uint64                // parse: of the table's hash, of packet.allOnes16, outerAt, of the table's buckets
 	hashes  [packet.BurstSize]uint64 // lookup: by slot, in the form a batch is prefetched in
+	four    uint64                   // parse: bit i: slot i is plain IPv4
+	six     uint64                   // parse: bit i: slot i is plain IPv6
 	found   flow.Found               // lookup: by slot
 	in      packet.Burst
 	out     []outbox // by port

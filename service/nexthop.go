@@ -55,6 +55,9 @@ func (h Hop) Src() uint32 { return uint32(h.rest) }
 // Port is the index of the port.
 func (h Hop) Port() uint16 { return uint16(h.rest>>32) &^ tagged }
 
+// UntaggedPort is Port of a next hop whose frames carry no tag.
+func (h Hop) UntaggedPort() uint16 { return uint16(h.rest >> 32) }
+
 // Tagged says whether frames carry a tag: VLAN.
 func (h Hop) Tagged() bool { return h.rest>>32&tagged != 0 }
 

@@ -20,6 +20,7 @@ import (
 // first packet since the last publishing) is left, too: here a call that may
 // happen costs as much as one that does.
 func (w *Worker) plain(slots []slot) (done int) {
+	w.exits = exits{all: 1<<32 - 1}
 	if w.four != 0 {
 		done = w.plain4(slots)
 	}
@@ -71,7 +72,7 @@ func (w *Worker) plain4(slots []slot) (done int) {
 			}
 			continue
 		}
-		s.leave(h, hop)
+		w.leave(s, h, hop)
 		e.LastSeen = now
 		side.Count(bytes)
 		l.count(dir, bytes)
@@ -128,7 +129,7 @@ func (w *Worker) plain6() (done int) {
 			}
 			continue
 		}
-		s.leave((*[packet.PlainLen]byte)(h[:]), hop)
+		w.leave(s, (*[packet.PlainLen]byte)(h[:]), hop)
 		e.LastSeen = now
 		side.Count(bytes)
 		l.count(dir, bytes)
@@ -160,7 +161,7 @@ func (w *Worker) tunnel(s *slot, b *packet.Buf, c *flow.Common, ref flow.Ref, ho
 		return false
 	}
 	b.Trim(int(s.packet.End))
-	s.leave(b.Head(), hop)
+	w.leave(s, b.Head(), hop)
 	c.LastSeen = w.table.Now()
 	c.Sides[dir].Count(bytes)
 	w.load[c.Backend].count(dir, bytes)
@@ -183,11 +184,18 @@ func (w *Worker) plainTun(s *slot, b *packet.Buf, backend service.BackendID, mtu
 }
 
 // leave writes the Ethernet addresses and sets where the packet leaves.
-func (s *slot) leave(h *[packet.PlainLen]byte, hop service.Hop) {
+func (w *Worker) leave(s *slot, h *[packet.PlainLen]byte, hop service.Hop) {
 	binary.LittleEndian.PutUint64(h[0:], hop.DstSrc)
 	binary.LittleEndian.PutUint32(h[8:], hop.Src())
-	s.port, s.verdict = hop.Port(), packet.Forwarded
+	port := hop.UntaggedPort()
+	s.port, s.verdict = port, packet.Forwarded
+	w.exits.any |= uint32(port)
+	w.exits.all &= uint32(port)
 }
+
+// exits are the ports of the packets that plain forwarded: both are the same when it
+// was but one.
+type exits struct{ any, all uint32 }
 
 // moves says whether a packet with these flags may change the flow's state: in
 // ESTABLISHED, ACK alone does not.

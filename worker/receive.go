@@ -18,10 +18,12 @@ func (w *Worker) walk(n int) {
 	w.removed, w.openings.done = false, false
 	w.parse(slots)
 	w.lookup(slots)
-	if w.plain(slots) < n {
-		w.search(slots)
-		w.miss(slots)
-		w.rewrite(slots)
+	if w.plain(slots) == n && w.exits.any == w.exits.all {
+		w.transmitAll(n, uint16(w.exits.any))
+		return
 	}
+	w.search(slots)
+	w.miss(slots)
+	w.rewrite(slots)
 	w.transmit(slots)
 }

@@ -5,7 +5,8 @@ import "github.com/sluice-lb/sluice/packet"
 // transmit ends the walk: every frame goes to a port, to the kernel, to another
 // worker or back to the pool, and its verdict is counted, once.
 func (w *Worker) transmit(slots []slot) {
-	if w.transmitAll(slots) {
+	if port, ok := onePort(slots); ok {
+		w.transmitAll(len(slots), port)
 		return
 	}
 	for i := range slots {
@@ -29,19 +30,22 @@ func (w *Worker) transmit(slots []slot) {
 	w.flush()
 }
 
-// transmitAll transmits a burst as it came, if all of it was forwarded to one port.
-func (w *Worker) transmitAll(slots []slot) bool {
-	port := slots[0].port
-	for i := range slots {
-		if s := &slots[i]; s.verdict != packet.Forwarded || s.port != port {
-			return false
-		}
-	}
-	n := len(slots)
+// transmitAll transmits a burst as it came, all of which was forwarded to one port.
+func (w *Worker) transmitAll(n int, port uint16) {
 	sent := w.cfg.Ports[port].Tx(w.queue, &w.in, n)
 	w.stats.verdicts[packet.Forwarded] += uint64(sent)
 	w.stats.verdicts[packet.DropTransmitFull] += uint64(n - sent)
-	return true
+}
+
+// onePort says which port all of a burst was forwarded to, if it was one.
+func onePort(slots []slot) (port uint16, ok bool) {
+	port = slots[0].port
+	for i := range slots {
+		if s := &slots[i]; s.verdict != packet.Forwarded || s.port != port {
+			return 0, false
+		}
+	}
+	return port, true
 }
 
 // send queues a frame for a port; flushPort transmits what is queued.

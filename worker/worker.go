@@ -58,6 +58,7 @@ type Worker struct {
 	four    uint64                   // parse: bit i: slot i is plain IPv4
 	six     uint64                   // parse: bit i: slot i is plain IPv6
 	found   flow.Found               // lookup: by slot
+	exits   exits                    // plain: of the burst
 	in      packet.Burst
 	out     []outbox // by port
 	drop    outbox

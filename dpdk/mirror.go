@@ -29,6 +29,8 @@ var (
 	_ = same[packet.OffsetBufLen-C.SLUICE_MBUF_BUF_LEN]
 	_ = same[packet.OffsetPool-C.SLUICE_MBUF_POOL]
 	_ = same[packet.FlagRSSHash-C.SLUICE_MBUF_RX_RSS_HASH]
+	_ = same[packet.OffsetFrame-C.SLUICE_FRAME]
+	_ = same[packet.Ahead-C.SLUICE_AHEAD]
 	_ = same[packet.BurstSize-C.SLUICE_BURST]
 )
 

@@ -14,7 +14,7 @@ import (
 // Port is an attached, started device.
 type Port struct {
 	id    C.uint16_t // DPDK's number
-	index C.uint16_t // ours: what Rx writes into Buf.Port
+	index C.uint16_t // ours
 	lacp  bool       // a bond that must transmit to stay alive
 
 	mu          sync.Mutex // guards what follows; never taken by Rx and Tx
@@ -39,13 +39,13 @@ type Port struct {
 var _ packet.Port = (*Port)(nil)
 
 // Rx fills bufs from the front and returns how many frames it put there. One
-// crossing into C; the index of the port is written into each frame on the way.
+// crossing into C.
 func (p *Port) Rx(queue uint16, bufs *packet.Burst) int {
 	rx := calls.rx
 	if p.lacp {
 		rx = calls.rx_lacp
 	}
-	return call(rx, &burst{bufs: slots(bufs), port: p.id, queue: C.uint16_t(queue), index: p.index})
+	return call(rx, &burst{bufs: slots(bufs), port: p.id, queue: C.uint16_t(queue)})
 }
 
 // Tx transmits bufs[:n] and returns how many the device took; the rest are
@@ -54,8 +54,7 @@ func (p *Port) Tx(queue uint16, bufs *packet.Burst, n int) int {
 	return call(calls.tx, &burst{bufs: slots(bufs), port: p.id, queue: C.uint16_t(queue), n: C.uint16_t(n)})
 }
 
-// Index is the port's number in the order of Attach, the lowest that was free:
-// the value of Buf.Port in frames that it received.
+// Index is the port's number in the order of Attach, the lowest that was free.
 func (p *Port) Index() int { return int(p.index) }
 
 // Info describes the port.

@@ -271,21 +271,18 @@ int sluice_detach(uint16_t port, int on_interrupts)
 }
 
 /*
- * DPDK numbers ports as it finds them and writes its number into the frame;
- * workers count in the order of Attach. The headers are on their way into the
- * cache when parse comes to them; so are the buffers' own lines, which drivers
- * that only pass pointers on (net_ring, net_pcap) have not touched.
+ * The first buffers and headers are on their way into the cache when the worker
+ * comes to them, and there it loads the others: drivers that only pass pointers on
+ * (net_ring, net_pcap) have touched neither.
  */
 static int rx(void *arg)
 {
 	struct sluice_burst *b = arg;
 	struct rte_mbuf **bufs = (struct rte_mbuf **)b->bufs;
 	uint16_t n = rte_eth_rx_burst(b->port, b->queue, bufs, SLUICE_BURST);
-	for (uint16_t i = 0; i < n; i++)
+	for (uint16_t i = 0; i < n && i < SLUICE_AHEAD; i++) {
 		rte_prefetch0(bufs[i]);
-	for (uint16_t i = 0; i < n; i++) {
-		bufs[i]->port = b->index;
-		rte_prefetch0(rte_pktmbuf_mtod(bufs[i], void *));
+		rte_prefetch0((char *)bufs[i] + SLUICE_FRAME);
 	}
 	return n;
 }

@@ -22,6 +22,8 @@ enum {
 	SLUICE_RSS_SLOTS = 128, /* slots of our owner table */
 	SLUICE_XDP_FILL = 2048, /* net_af_xdp: ETH_AF_XDP_DFLT_NUM_DESCS, which is private */
 
+	SLUICE_AHEAD = 16, /* frames that are loaded before the worker comes to them */
+	SLUICE_FRAME = sizeof(struct rte_mbuf) + RTE_PKTMBUF_HEADROOM, /* where a received frame begins */
 	SLUICE_MBUF_SIZE = sizeof(struct rte_mbuf),
 	SLUICE_MBUF_ADDR = offsetof(struct rte_mbuf, buf_addr),
 	SLUICE_MBUF_DATA_OFF = offsetof(struct rte_mbuf, data_off),
@@ -113,7 +115,6 @@ struct sluice_burst {
 	uintptr_t *bufs;
 	void *pool;
 	uint16_t port, queue;
-	uint16_t index; /* rx: for the frames' port */
 	uint16_t n;
 };
 

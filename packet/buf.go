@@ -15,7 +15,7 @@ type Buf struct {
 	dataOff uint16         // bytes from addr to the frame's first byte
 	refCnt  uint16         // at most 1 here: nothing is cloned
 	nbSegs  uint16         // 1, or the gate drops the frame
-	Port    uint16         // index of the port that received the frame
+	Port    uint16         // place among the worker's ports of the one that received the frame
 	olFlags uint64         // offload flags: 0 on transmit
 	_       uint32         // packet_type: unused, parse decides
 	pktLen  uint32         // bytes in all segments

@@ -20,4 +20,8 @@ const (
 	OffsetPool    = unsafe.Offsetof(Buf{}.pool)
 
 	FlagRSSHash = olRSSHash // bit of olFlags
+
+	// OffsetFrame is where frames begin that a port receives into buffers of a pool:
+	// good enough to load them before anything has been read of the Buf.
+	OffsetFrame = unsafe.Sizeof(Buf{}) + 128
 )

@@ -1,5 +1,9 @@
 package packet
 
+// Ahead is how many frames before it is looked at a frame begins to be loaded: what
+// the misses of 64 overlap with is the work on others.
+const Ahead = 16
+
 // BurstSize is the most frames that one Rx returns and one Tx takes.
 const BurstSize = 64
 
@@ -11,8 +15,8 @@ type Burst [BurstSize]*Buf
 // from that worker's thread; everything else may be called from any thread.
 type Port interface {
 	// Rx fills burst from the front and returns how many frames it put there,
-	// 0 when there are none. The caller owns them. In Buf.Port of each is the
-	// place of this port among those of the worker.
+	// 0 when there are none. The caller owns them, and sets their Buf.Port. The
+	// first Ahead frames are being loaded into the cache.
 	Rx(queue uint16, burst *Burst) int
 
 	// Tx transmits burst[:n] and returns how many were taken; the rest are

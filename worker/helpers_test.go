@@ -59,7 +59,6 @@ func newRig(t testing.TB, o options) *rig {
 	ports := make([]packet.Port, 2)
 	for i := range ports {
 		r.ports[i] = fake.NewPort(r.pool, world.PortMAC(i))
-		r.ports[i].Index = uint16(i)
 		ports[i] = r.ports[i]
 	}
 	table, err := flow.New(flow.Config{Flows: max(o.flows, 1), Flows6: o.flows6, Seed: o.seed, Timeouts: o.timeouts})

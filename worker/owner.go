@@ -120,7 +120,8 @@ func (w *Worker) takeOver() (moved int) {
 		}
 		w.stats.received += uint64(n)
 		moved += n
-		w.walk(n)
+		prefetchFrames(&w.in, 0, min(n, packet.Ahead))
+		w.walk(n, handedOver)
 	}
 	return moved
 }

@@ -12,15 +12,16 @@ import (
 // the address of the first one's, which is no more than the worker that checked
 // them took.
 //
-// IPv6 is tried first where the last burst had no plain IPv4.
-func (w *Worker) parse(slots []slot) {
-	n, all, gate := len(slots), uint64(1)<<len(slots)-1, &w.gates[w.in[0].Port]
+// IPv6 is tried first where the last burst had no plain IPv4. Whichever comes first
+// loads the frames that Rx did not, a few ahead of the one it looks at.
+func (w *Worker) parse(slots []slot, port int) {
+	n, all := len(slots), uint64(1)<<len(slots)-1
 	if w.four == 0 {
-		if w.six = w.parsePlain6(n); w.six != all {
-			w.four = w.parsePlain(n, gate)
+		if w.six = w.parseAhead6(n, port); w.six != all {
+			w.four = w.parsePlain(n, port)
 		}
-	} else if w.six, w.four = 0, w.parsePlain(n, gate); w.four != all {
-		w.six = w.parsePlain6(n)
+	} else if w.six, w.four = 0, w.parsePlain(n, port); w.four != all {
+		w.six = w.parsePlain6(0, n, port)
 	}
 	if w.four == all {
 		return

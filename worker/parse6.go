@@ -6,17 +6,33 @@ import (
 	"github.com/sluice-lb/sluice/packet"
 )
 
+// parseAhead6 is parsePlain6 for all of a burst whose first frames are being loaded.
+func (w *Worker) parseAhead6(n, port int) (taken uint64) {
+	for from := 0; from < n; from += packet.Ahead {
+		to := min(from+packet.Ahead, n)
+		prefetchFrames(&w.in, to, min(to+packet.Ahead, n))
+		taken |= w.parsePlain6(from, to, port)
+	}
+	return taken
+}
+
 // parsePlain6 is parsePlain for IPv6 without extension headers, in Go, and for the
 // packets of all ports; it loads no buckets. It sets what plain6 reads of a slot.
 //
 // All of it is one loop, because the compiler inlines nothing as long as a
 // packet's checks. A source that begins with eight zero bytes, as those do that no
 // host may send from (packet.Parse), is rare and left.
-func (w *Worker) parsePlain6(n int) (taken uint64) {
-	table, port, mac := w.table, w.in[0].Port, w.gates[w.in[0].Port].MAC
-	for i, b := range w.in[:n] {
-		if b.Port != port {
-			port, mac = b.Port, w.gates[b.Port].MAC
+func (w *Worker) parsePlain6(from, to, port int) (taken uint64) {
+	table, mac := w.table, uint64(0)
+	if port != handedOver {
+		mac = w.gates[port].MAC
+	}
+	for i := from; i < min(to, packet.BurstSize); i++ {
+		b := w.in[i]
+		if port != handedOver {
+			b.Port = uint16(port)
+		} else {
+			mac = w.gates[b.Port].MAC
 		}
 		if b.Segments() != 1 || b.Len() < packet.Plain6Len {
 			continue

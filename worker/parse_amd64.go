@@ -10,7 +10,10 @@ import (
 
 // What parse_amd64.s has to know, in the form that the assembler gets to see.
 const (
+	ahead     = packet.Ahead
+	frameAt   = packet.OffsetFrame
 	bufAddr   = packet.OffsetAddr
+	bufPort   = packet.OffsetPort
 	bufOff    = packet.OffsetDataOff
 	bufSegs   = packet.OffsetNbSegs
 	bufLen    = packet.OffsetDataLen
@@ -30,9 +33,14 @@ const (
 // tuples: packet.Parse and flow.Table.Hash (TestParsePlainAgrees), in half
 // the instructions that the compiler makes of them, a quarter of all that known
 // flows cost. It sets what plain4 reads of a slot, and returns a bit for each
-// packet it took; their buckets are being loaded.
-func (w *Worker) parsePlain(n int, gate *packet.Gate) (taken uint64) {
-	return parsePlain4(&w.in, n, gate.MAC, &w.slots[0], &w.numbers, &w.hashes)
+// packet it took; their buckets are being loaded. It loads frames ahead, and notes the
+// port in all of them.
+func (w *Worker) parsePlain(n, port int) (taken uint64) {
+	gate := port
+	if port == handedOver {
+		gate = int(w.in[0].Port)
+	}
+	return parsePlain4(&w.in, n, port, w.gates[gate].MAC, &w.slots[0], &w.numbers, &w.hashes)
 }
 
 // parseRest parses what parsePlain did not take.
@@ -40,5 +48,10 @@ func parseRest(frame []byte, gate *packet.Gate, p *packet.Parsed) packet.Verdict
 	return packet.ParseUnplain4(frame, gate, p)
 }
 
+// prefetchFrames begins to load frames in[from:to].
+//
 //go:noescape
-func parsePlain4(in *packet.Burst, n int, mac uint64, slots *slot, numbers *[9]uint64, hashes *[packet.BurstSize]uint64) (taken uint64)
+func prefetchFrames(in *packet.Burst, from, to int)
+
+//go:noescape
+func parsePlain4(in *packet.Burst, n, port int, mac uint64, slots *slot, numbers *[9]uint64, hashes *[packet.BurstSize]uint64) (taken uint64)

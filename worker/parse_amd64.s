@@ -1,25 +1,30 @@
 #include "textflag.h"
 #include "go_asm.h"
-// func parsePlain4(in *packet.Burst, n int, mac uint64, slots *slot, numbers *[9]uint64, hashes *[64]uint64) (taken uint64)
+// func parsePlain4(in *packet.Burst, n, port int, mac uint64, slots *slot, numbers *[9]uint64, hashes *[64]uint64) (taken uint64)
 // packet.Parse for plain IPv4, step by step, but for packet.Unusual, and flow.Table.Hash.
 // PTEST is of SSE4.1; DPDK does not run on less than 4.2.
-TEXT ·parsePlain4(SB), NOSPLIT, $0-56
-	MOVQ in+0(FP), SI
-	MOVQ n+8(FP), CX
-	MOVQ mac+16(FP), R8
-	MOVQ slots+24(FP), DI
-	MOVQ numbers+32(FP), R12
-	MOVQ hashes+40(FP), R9
+TEXT ·parsePlain4(SB), NOSPLIT, $0-64
+	MOVQ in+0(FP), SI; MOVQ n+8(FP), CX; MOVQ port+16(FP), R8
+	MOVQ slots+32(FP), DI
+	MOVQ numbers+40(FP), R12
+	MOVQ hashes+48(FP), R9
 	XORL R13, R13; XORL BX, BX    // taken, which packet
-	MOVQ R8, X1                   // bytes 0 to 5: destination
+	MOVQ mac+24(FP), X1           // bytes 0 to 5: destination
 	MOVQ $0x0045000800000000, AX  // 12 to 14: IPv4, 20 bytes of header
 	MOVQ AX, X3; PUNPCKLQDQ X3, X1
 	MOVQ $0x0000ffffffffffff, AX; MOVQ AX, X2
-	MOVQ $0x00ffffff00000000, AX; MOVQ AX, X3
-	PUNPCKLQDQ X3, X2
+	MOVQ $0x00ffffff00000000, AX; MOVQ AX, X3; PUNPCKLQDQ X3, X2
 	JMP  test
 loop:
+	LEAQ const_ahead(BX), R10; CMPQ R10, CX; JGE close
+	MOVQ const_ahead*8(SI)(BX*8), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 const_frameAt(R10)
+close:
 	MOVQ (SI)(BX*8), R10
+	TESTQ R8, R8; JMI segments
+	MOVW R8, const_bufPort(R10)
+segments:
 	CMPW const_bufSegs(R10), $1; JNE next
 	MOVWLZX const_bufLen(R10), DX
 	CMPL DX, $const_plainLen; JLT next
@@ -90,5 +95,5 @@ next:
 	ADDQ $slot__size, DI
 test:
 	CMPQ BX, CX; JLT loop
-	MOVQ R13, taken+48(FP)
+	MOVQ R13, taken+56(FP)
 	RET

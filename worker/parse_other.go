@@ -10,4 +10,7 @@ func parseRest(frame []byte, gate *packet.Gate, p *packet.Parsed) packet.Verdict
 }
 
 // parsePlain takes nothing: packet.Parse does it all.
-func (w *Worker) parsePlain(int, *packet.Gate) (taken uint64) { return 0 }
+func (w *Worker) parsePlain(int, int) (taken uint64) { return 0 }
+
+// prefetchFrames does nothing: Go has no prefetch, and to read would be to wait.
+func prefetchFrames(*packet.Burst, int, int) {}

@@ -31,7 +31,7 @@ func TestParsePlainAgrees(t *testing.T) {
 			r.in[i].Port = 0
 			r.slots[i] = before
 		}
-		mask4, mask6 := r.parsePlain(n, &r.gates[0]), r.parsePlain6(n)
+		mask4, mask6 := r.parsePlain(n, 0), r.parsePlain6(0, n, 0)
 		for i := range n {
 			s, want, frame := &r.slots[i], packet.Parsed{}, r.in[i].Bytes()
 			verdict := packet.Parse(frame, &r.gates[0], &want)
@@ -84,7 +84,7 @@ func TestParseOfSeveralPorts(t *testing.T) {
 		r.in[i] = r.pool.Copy(p.Bytes())
 		r.in[i].Port = uint16(i / 2 % 2)
 	}
-	r.parse(r.slots[:8])
+	r.parse(r.slots[:8], handedOver)
 	for i := range 8 {
 		s := &r.slots[i]
 		require.Equal(t, packet.Pending, s.verdict, i)

@@ -8,15 +8,18 @@ func (w *Worker) receive(port int) int {
 	}
 	w.stats.received += uint64(n)
 	w.arrivals[port].count(n)
-	w.walk(n)
+	w.walk(n, port)
 	return n
 }
 
-// walk takes w.in[:n] through the stages.
-func (w *Worker) walk(n int) {
+// handedOver is the port of a burst whose frames have Buf.Port from another worker.
+const handedOver = -1
+
+// walk takes w.in[:n] through the stages; port is what they came by.
+func (w *Worker) walk(n, port int) {
 	slots := w.slots[:n]
 	w.removed, w.openings.done = false, false
-	w.parse(slots)
+	w.parse(slots, port)
 	w.lookup(slots)
 	if w.plain(slots) == n && w.exits.any == w.exits.all {
 		w.transmitAll(n, uint16(w.exits.any))

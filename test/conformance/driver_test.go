@@ -49,7 +49,6 @@ func newRigWith(t *testing.T, limits worker.Limits) *rig {
 	ports := make([]packet.Port, 2)
 	for i := range ports {
 		p := fake.NewPort(r.pool, world.PortMAC(i))
-		p.Index = uint16(i)
 		p.Sent = func(b []byte) {
 			if !r.others.expects(i, b) {
 				r.sent[i] = append(r.sent[i], append([]byte(nil), b...))

@@ -32,8 +32,9 @@ func (t *Table) Add(e *Entry4, reqHash, repHash uint64) (Index, bool) {
 		return 0, false
 	}
 	e.Flags = 0 // until begin
-	t.hot4[i] = *e
-	t.begin(i)
+	at := &t.hot4[i]
+	*at = *e
+	t.begin(i, &at.Common)
 	return i, true
 }
 
@@ -44,8 +45,9 @@ func (t *Table) Add6(e *Entry6, reqHash, repHash uint64) (Index, bool) {
 		return 0, false
 	}
 	e.Flags = 0 // until begin
-	t.hot6[i.position()] = *e
-	t.begin(i)
+	at := &t.hot6[i.position()]
+	*at = *e
+	t.begin(i, &at.Common)
 	return i, true
 }
 
@@ -74,8 +76,7 @@ func (t *Table) enter(i Index, reqHash, repHash uint64, replies bool) bool {
 }
 
 // begin makes the flow live whose tuples and settings are in its entry.
-func (t *Table) begin(i Index) {
-	e := t.common(i)
+func (t *Table) begin(i Index, e *Common) {
 	e.LastSeen = t.clock.now
 	for d := range e.Sides {
 		e.Sides[d].clear()

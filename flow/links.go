@@ -26,7 +26,6 @@ func (s *entries) cold(i Index) *cold {
 type links struct{ *entries }
 
 func (l links) next(i uint32) uint32 { return l.cold(Index(i)).wheelNext }
-func (l links) prev(i uint32) uint32 { return l.cold(Index(i)).wheelPrev }
 
 func (l links) setNext(i, next uint32) { l.cold(Index(i)).wheelNext = next }
 func (l links) setPrev(i, prev uint32) { l.cold(Index(i)).wheelPrev = prev }

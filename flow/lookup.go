@@ -51,11 +51,15 @@ func (t *Table) Match(ref Ref, k Tuple4) bool {
 
 // Find is the ref of a tuple, 0 when it is not in the table. hash is its Hash.
 func (t *Table) Find(hash uint64, k Tuple4) Ref {
-	p := t.index.probe(hash)
-	for {
-		ref := t.index.next(&p)
-		if ref == 0 || t.Match(ref, k) {
-			return ref
+	tag := tagOf(hash)
+	for b := &t.index.buckets[t.index.home(hash)]; ; b = &t.index.buckets[b.next] {
+		for found := b.match(tag); found != 0; found &= found - 1 {
+			if ref := b.refs[found.first()]; t.Match(ref, k) {
+				return ref
+			}
+		}
+		if b.next == 0 {
+			return 0
 		}
 	}
 }

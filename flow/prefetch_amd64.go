@@ -11,8 +11,8 @@ func (t *Table) PrefetchBuckets(hashes *[packet.BurstSize]uint64, n int) {
 	prefetchBuckets(unsafe.Pointer(unsafe.SliceData(t.index.buckets)), t.index.homes, hashes, min(n, packet.BurstSize))
 }
 
-// Candidates finds for each of the first n hashes the first ref of its home
-// bucket whose tag fits, 0 when there is none, and starts to load its entry (of an
+// Candidates finds for each of the first n hashes a ref of its home bucket
+// whose tag fits, 0 when there is none, and starts to load its entry (of an
 // IPv6 flow's both lines). Match and Match6 tell whether it is the one; if not,
 // only Find and Find6 know.
 func (t *Table) Candidates(hashes *[packet.BurstSize]uint64, found *Found, n int) {

@@ -18,8 +18,8 @@ func (t *Table) PrefetchBuckets(hashes *[packet.BurstSize]uint64, n int) {
 	keep(sum)
 }
 
-// Candidates finds for each of the first n hashes the first ref of its home
-// bucket whose tag fits, 0 when there is none, and loads its entry. Match and
+// Candidates finds for each of the first n hashes a ref of its home bucket
+// whose tag fits, 0 when there is none, and loads its entry. Match and
 // Match6 tell whether it is the one; if not, only Find and Find6 know.
 func (t *Table) Candidates(hashes *[packet.BurstSize]uint64, found *Found, n int) {
 	for i, hash := range hashes[:min(n, packet.BurstSize)] {

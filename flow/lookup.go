@@ -38,6 +38,14 @@ type Found struct {
 // Entry4 is the entry of Refs[i], which is no IPv6 flow's; that of ref 0 fits no packet.
 func (f *Found) Entry4(i int) *Entry4 { return (*Entry4)(f.entries[i]) }
 
+// SetFound makes ref the one of packet i.
+func (t *Table) SetFound(f *Found, i int, ref Ref) {
+	f.Refs[i] = ref
+	if !ref.IPv6() {
+		f.entries[i] = unsafe.Pointer(&t.hot4[ref.Index()])
+	}
+}
+
 // Match says whether the tuple is that of the ref. False for ref 0 and refs of
 // IPv6 flows.
 func (t *Table) Match(ref Ref, k Tuple4) bool {

@@ -19,7 +19,7 @@ func (w *Worker) miss(slots []slot) {
 		if !s.packet.Fragment && w.openings.claimed(s.hash) {
 			w.openAll()
 		}
-		if s.ref == 0 && !s.packet.Fragment && w.openings.done {
+		if s.ref == 0 && !s.packet.Fragment && w.openings.opened > 0 {
 			s.ref = w.find(s)
 		}
 		if s.ref != 0 && !w.reopens(s) {
@@ -33,8 +33,7 @@ func (w *Worker) miss(slots []slot) {
 // reopens says whether a packet of a known flow starts a new one: a SYN of the
 // client on a connection that is over (Linux IPVS, conn_reuse). The old flow ends.
 func (w *Worker) reopens(s *slot) bool {
-	const which = packet.SYN | packet.RST | packet.ACK
-	if s.packet.TCPFlags&which != packet.SYN || s.ref.Dir() != flow.Request {
+	if !opens(s.ref.Dir(), s.packet.TCPFlags) {
 		return false
 	}
 	if w.removed && !w.findAgain(s) {
@@ -42,7 +41,7 @@ func (w *Worker) reopens(s *slot) bool {
 	}
 	index := s.ref.Index()
 	e := w.table.Common(index)
-	if e.State != flow.StateTimeWait && e.State != flow.StateClose {
+	if !over(e.State) {
 		return false
 	}
 	if !w.snap.Backends.At(uint32(e.Backend)).Present {
@@ -58,6 +57,15 @@ func (w *Worker) reopens(s *slot) bool {
 	s.ref = 0
 	return true
 }
+
+// opens says whether a packet with these flags is a client's first.
+func opens(dir flow.Dir, flags uint8) bool {
+	const which = packet.SYN | packet.RST | packet.ACK
+	return flags&which == packet.SYN && dir == flow.Request
+}
+
+// over says whether a connection in this state may make way for a new one.
+func over(s flow.State) bool { return s == flow.StateTimeWait || s == flow.StateClose }
 
 // open finds whose packet it is and, for a service's, begins a flow.
 func (w *Worker) open(s *slot) packet.Verdict {

@@ -14,8 +14,8 @@ type openings struct {
 	list   [packet.BurstSize]opening
 	hashes [packet.BurstSize]uint64 // of the tuples of replies
 	n      int
-	claims [4 * packet.BurstSize]uint64 // hashes of all their tuples, by hash; 0: none
-	done   bool                         // some were finished: what was not in the table may be
+	claims [256]uint64 // a bit for each hash of their tuples, which others may share
+	opened int         // how many the burst has finished: what was not in the table may be
 }
 
 // opening is a flow that has begun but is not in the table.
@@ -31,23 +31,18 @@ type opening struct {
 
 // claimed says whether a flow of that hash has begun: its packet, or, by chance,
 // another.
-func (o *openings) claimed(hash uint64) bool { return *o.claim(hash) != 0 }
+func (o *openings) claimed(hash uint64) bool {
+	return o.claims[hash>>22%uint64(len(o.claims))]>>(hash>>16&63)&1 != 0
+}
 
-// claim is the place of a hash among the claims, empty if it is not there. At
-// most half of them are in use.
-func (o *openings) claim(hash uint64) *uint64 {
-	for i := hash; ; i++ {
-		at := &o.claims[i%uint64(len(o.claims))]
-		if *at == hash|1 || *at == 0 {
-			return at
-		}
-	}
+func (o *openings) claim(hash uint64) {
+	o.claims[hash>>22%uint64(len(o.claims))] |= 1 << (hash >> 16 & 63)
 }
 
 // add keeps the opening that is last in the list.
 func (o *openings) add(request, reply uint64) {
-	*o.claim(request) = request | 1
-	*o.claim(reply) = reply | 1
+	o.claim(request)
+	o.claim(reply)
 	o.hashes[o.n] = reply
 	o.n++
 }
@@ -118,7 +113,8 @@ func (w *Worker) openAll() {
 		o := &w.openings.list[i]
 		o.slot.verdict = w.finish(o)
 	}
-	w.openings.n, w.openings.done = 0, true
+	w.openings.opened += w.openings.n
+	w.openings.n = 0
 	clear(w.openings.claims[:])
 }
 

@@ -1,5 +1,7 @@
 package flow
 
+import "unsafe"
+
 // entries are the flows of both families. Position 0 of each array is never used.
 type entries struct {
 	hot4         []Entry4
@@ -19,6 +21,15 @@ func (s *entries) cold(i Index) *cold {
 		return &s.cold6[i.position()]
 	}
 	return &s.cold4[i]
+}
+
+// prefetch starts to load an entry and its links.
+func (s *entries) prefetch(i Index) {
+	prefetch(unsafe.Pointer(s.common(i)))
+	prefetch(unsafe.Pointer(&s.cold(i).wheelNext))
+	if i.IPv6() {
+		prefetch(unsafe.Pointer(&s.hot6[i.position()]))
+	}
 }
 
 // links are the two list fields of every entry. An entry is in one list at a
@@ -52,6 +63,7 @@ func (p *pool) get() uint32 {
 	i := p.first
 	if i != 0 {
 		p.first = p.next(i)
+		p.prefetch(Index(p.first)) // for the next new flow
 		p.free--
 	}
 	return i

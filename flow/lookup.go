@@ -20,6 +20,11 @@ func (t *Table) Homes() (homes uint64, buckets uintptr) {
 	return t.index.homes, uintptr(unsafe.Pointer(unsafe.SliceData(t.index.buckets)))
 }
 
+// PrefetchBucket starts to load the home bucket of a hash.
+func (t *Table) PrefetchBucket(hash uint64) {
+	prefetch(unsafe.Pointer(&t.index.buckets[t.index.home(hash)]))
+}
+
 // Entry4 is the entry of a ref that Candidates gave, nil for refs of IPv6 flows, one
 // that no packet matches for 0.
 func (t *Table) Entry4(ref Ref) *Entry4 {
@@ -56,6 +61,10 @@ func (t *Table) Match(ref Ref, k Tuple4) bool {
 	d := ref.Dir()
 	return e.Addrs[d]^k.Addrs|uint64(e.Sides[d].Ports^k.Ports)|uint64(e.Proto^k.Proto) == 0 && ref != 0
 }
+
+// Chained says whether a tuple with this hash may be elsewhere than in its home
+// bucket: if not, and Candidates gave 0, it is not in the table.
+func (t *Table) Chained(hash uint64) bool { return t.index.buckets[t.index.home(hash)].next != 0 }
 
 // Find is the ref of a tuple, 0 when it is not in the table. hash is its Hash.
 func (t *Table) Find(hash uint64, k Tuple4) Ref {

@@ -29,6 +29,9 @@ func TestStagedLookup(t *testing.T) {
 				require.Same(t, table.At(ref.Index()), found.Entry4(i))
 			}
 			k := mixed(first + i)
+			if ref == 0 && !table.Chained(hashes[i]) {
+				require.Zero(t, k.find(table))
+			}
 			if !k.matches(table, ref) {
 				ref = k.find(table)
 			}

@@ -35,12 +35,11 @@ type portSearch struct {
 // table: that is why we are here. The tuple of replies is as they will arrive; dr
 // and tun have none (tun's backend may be of the other family). It is false when there
 // is no local port.
-func (w *Worker) begin4(o *opening, c *flow.Common) bool {
-	e := &o.entry4
-	e.Addrs, e.Common = [2]uint64{}, *c
-	request := o.slot.tuple()
+func (w *Worker) begin4(o *opening) bool {
+	e, request := &o.entry4, o.slot.tuple()
+	e.Addrs = [2]uint64{}
 	e.SetTuple(flow.Request, request)
-	switch c.Mode {
+	switch e.Mode {
 	case service.ModeNAT:
 		o.setReply4(w.table, o.from4()|request.Addrs<<32, o.fromPort()|request.Ports<<16)
 	case service.ModeFullNAT:
@@ -54,11 +53,12 @@ func (w *Worker) begin4(o *opening, c *flow.Common) bool {
 func (o *opening) from4() uint64    { return uint64(rawAddress(o.backend.Addr)) }
 func (o *opening) fromPort() uint32 { return uint32(hostPort(o.backend.Port)) }
 
-// setReply4 sets the tuple of replies and its hash.
+// setReply4 sets the tuple of replies, and what follows from it.
 func (o *opening) setReply4(t *flow.Table, addrs uint64, ports uint32) {
 	reply := flow.Tuple4{Addrs: addrs, Ports: ports, Proto: o.entry4.Proto}
 	o.entry4.SetTuple(flow.Reply, reply)
 	o.hash = t.Hash(reply)
+	modes.Prepare4(&o.entry4)
 }
 
 // nextPort4 sets the reply's tuple to the next local address and port to try and
@@ -93,7 +93,6 @@ func (w *Worker) finish4(o *opening) (flow.Index, packet.Verdict) {
 				return 0, packet.DropNoLocalPort
 			}
 		}
-		modes.Prepare4(e)
 	}
 	index, ok := w.table.Add(e, o.slot.hash, o.hash)
 	if !ok && w.evict(flow.IPv4) {
@@ -106,16 +105,15 @@ func (w *Worker) finish4(o *opening) (flow.Index, packet.Verdict) {
 func replies(m service.Mode) bool { return m == service.ModeNAT || m == service.ModeFullNAT }
 
 // begin6 is begin4 for IPv6.
-func (w *Worker) begin6(o *opening, c *flow.Common) bool {
+func (w *Worker) begin6(o *opening) bool {
 	e, request := &o.entry6, o.slot.tuple6()
-	*e = flow.Entry6{Common: *c}
+	e.Addrs = [2][4]uint64{}
 	e.SetTuple(flow.Request, &request)
-	switch c.Mode {
+	switch e.Mode {
 	case service.ModeNAT:
 		reply := o.reply6(request.Addrs[0], request.Addrs[1])
 		reply.Ports |= request.Ports << 16
-		o.hash = w.table.Hash6(&reply)
-		e.SetTuple(flow.Reply, &reply)
+		o.setReply6(w.table, &reply)
 	case service.ModeFullNAT:
 		o.search.random = w.rand()
 		return w.nextPort6(o)
@@ -131,6 +129,13 @@ func (o *opening) reply6(hi, lo uint64) flow.Tuple6 {
 	return t
 }
 
+// setReply6 is setReply4 for IPv6.
+func (o *opening) setReply6(t *flow.Table, reply *flow.Tuple6) {
+	o.entry6.SetTuple(flow.Reply, reply)
+	o.hash = t.Hash6(reply)
+	modes.Prepare6(&o.entry6)
+}
+
 // nextPort6 is nextPort4 for IPv6.
 func (w *Worker) nextPort6(o *opening) bool {
 	random := w.rand()
@@ -142,8 +147,7 @@ func (w *Worker) nextPort6(o *opening) bool {
 			f.tries--
 			reply.Ports |= w.local.search(p, random>>32) << 16
 			f.pool = w.local.take(at, hash)
-			o.hash = w.table.Hash6(&reply)
-			o.entry6.SetTuple(flow.Reply, &reply)
+			o.setReply6(w.table, &reply)
 			return true
 		}
 	}
@@ -162,7 +166,6 @@ func (w *Worker) finish6(o *opening) (flow.Index, packet.Verdict) {
 				return 0, packet.DropNoLocalPort
 			}
 		}
-		modes.Prepare6(e)
 	}
 	index, ok := w.table.Add6(e, o.slot.hash, o.hash)
 	if !ok && w.evict(flow.IPv6) {

@@ -33,7 +33,8 @@ func (w *Worker) miss(slots []slot) {
 // reopens says whether a packet of a known flow starts a new one: a SYN of the
 // client on a connection that is over (Linux IPVS, conn_reuse). The old flow ends.
 func (w *Worker) reopens(s *slot) bool {
-	if !opens(s.ref.Dir(), s.packet.TCPFlags) {
+	const which = packet.SYN | packet.RST | packet.ACK
+	if s.packet.TCPFlags&which != packet.SYN || s.ref.Dir() != flow.Request {
 		return false
 	}
 	if w.removed && !w.findAgain(s) {
@@ -41,7 +42,7 @@ func (w *Worker) reopens(s *slot) bool {
 	}
 	index := s.ref.Index()
 	e := w.table.Common(index)
-	if !over(e.State) {
+	if e.State != flow.StateTimeWait && e.State != flow.StateClose {
 		return false
 	}
 	if !w.snap.Backends.At(uint32(e.Backend)).Present {
@@ -57,15 +58,6 @@ func (w *Worker) reopens(s *slot) bool {
 	s.ref = 0
 	return true
 }
-
-// opens says whether a packet with these flags is a client's first.
-func opens(dir flow.Dir, flags uint8) bool {
-	const which = packet.SYN | packet.RST | packet.ACK
-	return flags&which == packet.SYN && dir == flow.Request
-}
-
-// over says whether a connection in this state may make way for a new one.
-func over(s flow.State) bool { return s == flow.StateTimeWait || s == flow.StateClose }
 
 // open finds whose packet it is and, for a service's, begins a flow.
 func (w *Worker) open(s *slot) packet.Verdict {

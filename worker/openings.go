@@ -12,7 +12,6 @@ import (
 // together, so that the cache misses of what holds their tuples overlap.
 type openings struct {
 	list   [packet.BurstSize]opening
-	hashes [packet.BurstSize]uint64 // of the tuples of replies
 	n      int
 	claims [256]uint64 // a bit for each hash of their tuples, which others may share
 	opened int         // how many the burst has finished: what was not in the table may be
@@ -24,7 +23,7 @@ type opening struct {
 	svc     *service.Service
 	backend *service.Backend
 	hash    uint64      // of the tuple of replies; ignored if the flow has none
-	entry4  flow.Entry4 // of IPv4 flows: but for the deltas complete
+	entry4  flow.Entry4 // of IPv4 flows
 	entry6  flow.Entry6
 	search  portSearch
 }
@@ -43,7 +42,6 @@ func (o *openings) claim(hash uint64) {
 func (o *openings) add(request, reply uint64) {
 	o.claim(request)
 	o.claim(reply)
-	o.hashes[o.n] = reply
 	o.n++
 }
 
@@ -53,33 +51,49 @@ func (w *Worker) schedule(s *slot, svc *service.Service, client service.Wire) pa
 	if backend == nil {
 		return w.answer(s, modes.PortUnreachable, packet.AnsweredNoBackend, packet.DropNoBackend)
 	}
-	c := flow.Common{Proto: s.packet.Proto, Mode: svc.Mode, State: firstState(s.packet.Proto), Backend: backend.ID}
-	w.resolve(&c, client)
+	o := &w.openings.list[w.openings.n]
+	o.slot, o.svc, o.backend, o.hash = s, svc, backend, 0
+	c := o.common()
+	w.resolve(c, client)
 	if c.Sides[flow.Request].Hop == 0 {
 		return w.unresolved(backend.Addr)
 	}
-	if w.begin(s, svc, backend, &c) {
+	if w.begin(o) {
 		return packet.Pending
 	}
 	w.openAll() // those before have taken ports that some of them do not get
-	if w.begin(s, svc, backend, &c) {
+	first := &w.openings.list[0]
+	*first = *o
+	if w.begin(first) {
 		return packet.Pending
 	}
 	return packet.DropNoLocalPort
 }
 
+// common is a new entry's, with what a flow of the backend begins with. It is
+// filled where it stays: a copy of what was just stored in pieces would wait for them.
+func (o *opening) common() *flow.Common {
+	c := &o.entry4.Common
+	if o.slot.packet.IPv6 {
+		c = &o.entry6.Common
+	}
+	*c = flow.Common{}
+	c.Proto, c.Mode, c.Backend = o.slot.packet.Proto, o.svc.Mode, o.backend.ID
+	c.State = firstState(c.Proto)
+	return c
+}
+
 // begin adds a flow to the openings; false when there is no local port for it.
-func (w *Worker) begin(s *slot, svc *service.Service, backend *service.Backend, c *flow.Common) (ok bool) {
-	o := &w.openings.list[w.openings.n]
-	o.slot, o.svc, o.backend, o.hash = s, svc, backend, 0
+func (w *Worker) begin(o *opening) (ok bool) {
 	o.search = portSearch{tries: localPortTries}
-	if s.packet.IPv6 {
-		ok = w.begin6(o, c)
+	if o.slot.packet.IPv6 {
+		ok = w.begin6(o)
 	} else {
-		ok = w.begin4(o, c)
+		ok = w.begin4(o)
 	}
 	if ok {
-		w.openings.add(s.hash, o.hash)
+		w.table.PrefetchBucket(o.hash)
+		w.openings.add(o.slot.hash, o.hash)
 	}
 	return ok
 }
@@ -108,7 +122,6 @@ func (w *Worker) openAll() {
 	if w.openings.n == 0 {
 		return
 	}
-	w.table.PrefetchBuckets(&w.openings.hashes, w.openings.n)
 	for i := range w.openings.list[:w.openings.n] {
 		o := &w.openings.list[i]
 		o.slot.verdict = w.finish(o)

@@ -16,6 +16,13 @@ func (t *Tuple6) Reverse() Tuple6 {
 	return Tuple6{[4]uint64{a[2], a[3], a[0], a[1]}, t.Ports>>16 | t.Ports<<16, t.Proto}
 }
 
+// Is says whether both are the same: without the call that == is.
+func (t *Tuple6) Is(k *Tuple6) bool {
+	a, b := &t.Addrs, &k.Addrs
+	differs := (a[0] ^ b[0]) | (a[1] ^ b[1]) | (a[2] ^ b[2]) | (a[3] ^ b[3])
+	return differs|uint64(t.Ports^k.Ports)|uint64(t.Proto^k.Proto) == 0
+}
+
 // Entry6 is the hot part of an IPv6 flow: 128 bytes, two cache lines. The
 // addresses fill the first, what forwarding decides by stands in the second.
 type Entry6 struct {

@@ -1,10 +1,6 @@
 package flow
 
-import (
-	"time"
-
-	"github.com/sluice-lb/sluice/packet"
-)
+import "time"
 
 // clock counts ticks. It follows the caller's clock, but never back.
 type clock struct {
@@ -53,57 +49,77 @@ func (t *Table) TimeLeft(e *Common) time.Duration {
 // looks at no more than budget entries and slots of the wheel and goes on there at
 // the next call, so that a stall is caught up in slices too. expired is called
 // before each removal; it must not insert, remove or change a state.
-func (t *Table) Expire(budget int, expired func(Index, *Common)) int {
-	n, ahead := 0, 0
-	for ; budget > 0; budget-- {
+func (t *Table) Expire(budget int, expired func(Index, *Common)) (n int) {
+	for budget > 0 {
 		i, ok := t.wheel.due(t.clock.now)
 		if !ok {
 			break
 		}
 		if i == 0 {
+			budget--
 			continue
 		}
-		if ahead == 0 {
-			ahead = t.prefetchDue(i, budget)
-		}
-		ahead--
-		e := t.common(Index(i))
-		if int32(t.deadline(e)-t.clock.now) > 0 {
-			t.rearm(i, e)
-			continue
-		}
-		expired(Index(i), e)
-		t.Remove(Index(i))
-		n++
+		looked, ended := t.emptySlot(i, budget, expired)
+		budget, n = budget-looked, n+ended
 	}
 	return n
 }
 
-// lookAhead is how many entries of a slot are loaded together: both hashes of
-// each fill a batch of hashes.
-const lookAhead = packet.BurstSize / 2
+// lookAhead is how many entries of a slot are being loaded at a time.
+const lookAhead = 16
 
-// prefetchDue starts to load what looking at entry i and those behind it in its
-// slot takes, so that their cache misses overlap: the entries, and the buckets of
-// those that end. It returns how many they are.
-func (t *Table) prefetchDue(i uint32, budget int) (n int) {
-	var refs [packet.BurstSize]Ref
-	for ; i != 0 && n < min(budget, lookAhead); i = t.wheel.next(i) {
-		refs[n] = MakeRef(Index(i), Request)
-		n++
-	}
-	if n == 1 {
-		return n // nothing to overlap with
-	}
-	t.prefetchEntries(&refs, n)
-	var hashes [packet.BurstSize]uint64
-	for k, ref := range refs[:n] {
-		if index := ref.Index(); int32(t.deadline(t.common(index))-t.clock.now) <= 0 {
-			hashes[2*k], hashes[2*k+1] = t.hashes(index)
+// coming is an entry that is being loaded, to be looked at.
+type coming struct {
+	index    Index
+	req, rep uint64 // hashes of its tuples, if it ends
+}
+
+// emptySlot looks at entry i of a slot and those behind it, at no more than budget.
+// What that takes is loaded on the way, so that cache misses overlap: an entry
+// when the list leads to it, the buckets of one that ends when half of those
+// before it are done.
+func (t *Table) emptySlot(i uint32, budget int, expired func(Index, *Common)) (looked, ended int) {
+	var queue [lookAhead]coming
+	for met, hashed := 0, 0; looked < budget && (i != 0 || looked < met); {
+		if i != 0 {
+			queue[met%lookAhead].index = Index(i)
+			met++
+			i = t.wheel.next(i)
+			t.prefetch(Index(i))
+		}
+		if hashed < met && (i == 0 || met-hashed > lookAhead/2) {
+			t.prefetchEnd(&queue[hashed%lookAhead])
+			hashed++
+		}
+		if i == 0 || met-looked == lookAhead {
+			if t.look(&queue[looked%lookAhead], expired) {
+				ended++
+			}
+			looked++
 		}
 	}
-	t.PrefetchBuckets(&hashes, 2*n)
-	return n
+	return looked, ended
+}
+
+// prefetchEnd starts to load the buckets of an entry that ends.
+func (t *Table) prefetchEnd(c *coming) {
+	if t.overdue(t.common(c.index)) {
+		c.req, c.rep = t.hashes(c.index)
+		t.PrefetchBucket(c.req)
+		t.PrefetchBucket(c.rep)
+	}
+}
+
+// look ends a flow, or finds another slot for it.
+func (t *Table) look(c *coming, expired func(Index, *Common)) (ended bool) {
+	e := t.common(c.index)
+	if !t.overdue(e) {
+		t.rearm(uint32(c.index), e)
+		return false
+	}
+	expired(c.index, e)
+	t.end(c.index, c.req, c.rep)
+	return true
 }
 
 // hashes are those of a flow's tuples.
@@ -119,6 +135,8 @@ func (t *Table) hashes(i Index) (req, rep uint64) {
 
 // deadline is the tick in which the flow has been silent for too long.
 func (t *Table) deadline(e *Common) uint32 { return e.LastSeen + t.life[e.State] }
+
+func (t *Table) overdue(e *Common) bool { return int32(t.deadline(e)-t.clock.now) <= 0 }
 
 func (t *Table) rearm(i uint32, e *Common) {
 	t.wheel.disarm(i)

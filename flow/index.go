@@ -89,9 +89,15 @@ func (b *bucket) set(slot int, tag uint64, ref Ref) {
 
 func (b *bucket) tag(slot int) uint64 { return b.tags[slot>>2&1] >> (uint(slot&3) * 16) & 0xffff }
 
+// free marks the slots that are empty: tags are odd.
+func (b *bucket) free() slotSet {
+	const ones = 0x0001_0001_0001_0001
+	return slotSet(^b.tags[0]&ones | ^b.tags[1]&ones<<1)
+}
+
 func (b *bucket) empty() bool { return b.tags[0]|b.tags[1] == 0 }
 
-// candidate is the ref of the first slot of the home bucket whose tag fits, 0
+// candidate is a ref of the home bucket whose tag fits, 0
 // when there is none. Without a branch.
 func (x *index) candidate(hash uint64) Ref {
 	b := &x.buckets[x.home(hash)]
@@ -100,62 +106,55 @@ func (x *index) candidate(hash uint64) Ref {
 	return b.refs[found.first()] & -Ref(any)
 }
 
-// probe walks all slots whose tag fits a hash.
-type probe struct {
-	bucket *bucket
-	tag    uint64
-	found  slotSet
-}
-
-func (x *index) probe(hash uint64) probe {
-	b, tag := &x.buckets[x.home(hash)], tagOf(hash)
-	return probe{b, tag, b.match(tag)}
-}
-
-// next is the next candidate, 0 after the last.
-func (x *index) next(p *probe) Ref {
-	for p.found == 0 {
-		if p.bucket.next == 0 {
-			return 0
-		}
-		p.bucket = &x.buckets[p.bucket.next]
-		p.found = p.bucket.match(p.tag)
-	}
-	ref := p.bucket.refs[p.found.first()]
-	p.found &= p.found - 1
-	return ref
-}
-
 // put adds a ref; false when it needs an overflow bucket and none is left.
 func (x *index) put(hash uint64, ref Ref) bool {
-	_, last, length := x.chain(hash)
-	free := x.buckets[last].match(0)
-	if free == 0 {
-		if last = x.extend(last); last == 0 {
+	b := &x.buckets[x.home(hash)]
+	if b.free() == 0 {
+		if b = x.behind(b); b == nil {
 			return false
 		}
-		length++
-		free = x.buckets[last].match(0)
 	}
-	x.buckets[last].set(free.first(), tagOf(hash), ref)
-	x.longest = max(x.longest, length)
+	b.set(b.free().first(), tagOf(hash), ref)
 	return true
 }
 
-// remove takes a ref out that was put with hash. The chain's last slot moves to
-// its place, so that chains shrink as they grew.
+// behind is the bucket with a free slot that ends the chain of a full home; nil
+// when that needs an overflow bucket and none is left.
+func (x *index) behind(home *bucket) *bucket {
+	_, last, length := x.chain(home)
+	if last.free() == 0 {
+		if last = x.extend(last); last == nil {
+			return nil
+		}
+		length++
+	}
+	x.longest = max(x.longest, length)
+	return last
+}
+
+// remove takes a ref out that was put with hash.
 func (x *index) remove(hash uint64, ref Ref) {
-	at, slot := x.locate(hash, ref)
-	before, last, _ := x.chain(hash)
-	tail := &x.buckets[last]
-	used := ^tail.match(0) & allSlots
-	mover := used.first()
-	x.buckets[at].set(slot, tail.tag(mover), tail.refs[mover])
+	home := &x.buckets[x.home(hash)]
+	b, slot := x.locate(home, hash, ref)
+	if home.next == 0 { // nearly always
+		b.set(slot, 0, 0)
+		return
+	}
+	x.shorten(home, b, slot)
+}
+
+// shorten moves the last slot of a chain to where one became free, so that chains
+// shrink as they grew.
+func (x *index) shorten(home, b *bucket, slot int) {
+	before, tail, _ := x.chain(home)
+	mover := (^tail.free() & allSlots).first()
+	b.set(slot, tail.tag(mover), tail.refs[mover])
 	tail.set(mover, 0, 0)
-	if before != last && tail.empty() {
-		x.buckets[before].next = 0
+	if before != tail && tail.empty() {
+		i := before.next
+		before.next = 0
 		tail.next = x.free
-		x.free = last
+		x.free = i
 		x.overflow--
 	}
 }
@@ -164,41 +163,37 @@ const allSlots slotSet = 0x0003_0003_0003_0003
 
 // locate finds the bucket and the slot of a ref. It is there, or the table is
 // corrupt and the worker ends.
-func (x *index) locate(hash uint64, ref Ref) (at uint32, slot int) {
-	at = x.home(hash)
-	for {
-		b := &x.buckets[at]
-		for found := b.match(tagOf(hash)); found != 0; found &= found - 1 {
+func (x *index) locate(b *bucket, hash uint64, ref Ref) (at *bucket, slot int) {
+	for tag := tagOf(hash); ; b = &x.buckets[b.next] {
+		for found := b.match(tag); found != 0; found &= found - 1 {
 			if slot = found.first(); b.refs[slot] == ref {
-				return at, slot
+				return b, slot
 			}
 		}
-		if at = b.next; at == 0 {
+		if b.next == 0 {
 			panic("flow: index lost a ref")
 		}
 	}
 }
 
-// chain finds the last bucket of a hash and the one before (the same when the
+// chain finds the last bucket of a home and the one before (the same when the
 // home is the last) and counts the chain's buckets.
-func (x *index) chain(hash uint64) (before, last uint32, length int) {
-	last, length = x.home(hash), 1
-	before = last
-	for next := x.buckets[last].next; next != 0; next = x.buckets[last].next {
-		before, last = last, next
+func (x *index) chain(home *bucket) (before, last *bucket, length int) {
+	before, last, length = home, home, 1
+	for last.next != 0 {
+		before, last = last, &x.buckets[last.next]
 		length++
 	}
 	return before, last, length
 }
 
-// extend links an overflow bucket behind bucket at; 0 when none is left.
-func (x *index) extend(at uint32) uint32 {
-	i := x.free
-	if i != 0 {
-		x.free = x.buckets[i].next
-		x.buckets[i].next = 0
-		x.buckets[at].next = i
-		x.overflow++
+// extend links an overflow bucket behind one; nil when none is left.
+func (x *index) extend(at *bucket) *bucket {
+	if x.free == 0 {
+		return nil
 	}
-	return i
+	b := &x.buckets[x.free]
+	at.next, x.free, b.next = x.free, b.next, 0
+	x.overflow++
+	return b
 }

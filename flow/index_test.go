@@ -14,13 +14,16 @@ func smallIndex(homes, overflow int) *index {
 	return &x
 }
 
-// all is what a probe for hash comes across.
+// all is what a search for hash comes across.
 func (x *index) all(hash uint64) (refs []Ref) {
-	p := x.probe(hash)
-	for ref := x.next(&p); ref != 0; ref = x.next(&p) {
-		refs = append(refs, ref)
+	for b := &x.buckets[x.home(hash)]; ; b = &x.buckets[b.next] {
+		for found := b.match(tagOf(hash)); found != 0; found &= found - 1 {
+			refs = append(refs, b.refs[found.first()])
+		}
+		if b.next == 0 {
+			return refs
+		}
 	}
-	return refs
 }
 
 // verify checks the index's own rules and returns the number of refs in it.

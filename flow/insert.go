@@ -10,6 +10,7 @@ func (t *Table) Insert(e Entry4) (Index, bool) {
 	if t.Find(reqHash, req) != 0 || e.hasReply() && (rep == req || t.Find(repHash, rep) != 0) {
 		return 0, false
 	}
+	e.fresh()
 	return t.Add(&e, reqHash, repHash)
 }
 
@@ -20,20 +21,22 @@ func (t *Table) Insert6(e Entry6) (Index, bool) {
 	if t.Find6(reqHash, &req) != 0 || e.hasReply() && (rep == req || t.Find6(repHash, &rep) != 0) {
 		return 0, false
 	}
+	e.fresh()
 	return t.Add6(&e, reqHash, repHash)
 }
 
 // Add is Insert for a caller that has looked: neither tuple is in the table,
 // they differ, and these are their hashes (that of the reply is ignored if the flow
-// has none). So it fails only when the table is full. The entry is copied.
+// has none), and its flags and counters are 0. So it fails only when the table is
+// full. The entry is copied.
 func (t *Table) Add(e *Entry4, reqHash, repHash uint64) (Index, bool) {
 	i := t.admit(IPv4, reqHash, repHash, e.hasReply())
 	if i == 0 {
 		return 0, false
 	}
-	e.Flags = 0 // until begin
-	t.hot4[i] = *e
-	t.begin(i)
+	at := &t.hot4[i]
+	*at = *e
+	t.begin(i, &at.Common)
 	return i, true
 }
 
@@ -43,9 +46,9 @@ func (t *Table) Add6(e *Entry6, reqHash, repHash uint64) (Index, bool) {
 	if i == 0 {
 		return 0, false
 	}
-	e.Flags = 0 // until begin
-	t.hot6[i.position()] = *e
-	t.begin(i)
+	at := &t.hot6[i.position()]
+	*at = *e
+	t.begin(i, &at.Common)
 	return i, true
 }
 
@@ -73,13 +76,17 @@ func (t *Table) enter(i Index, reqHash, repHash uint64, replies bool) bool {
 	return true
 }
 
-// begin makes the flow live whose tuples and settings are in its entry.
-func (t *Table) begin(i Index) {
-	e := t.common(i)
-	e.LastSeen = t.clock.now
-	for d := range e.Sides {
-		e.Sides[d].clear()
+// fresh clears what is the table's to set.
+func (c *Common) fresh() {
+	c.Flags = 0
+	for d := range c.Sides {
+		c.Sides[d].clear()
 	}
+}
+
+// begin makes the flow live whose tuples and settings are in its entry.
+func (t *Table) begin(i Index, e *Common) {
+	e.LastSeen = t.clock.now
 	*t.cold(i) = cold{created: t.clock.now}
 	t.wheel.arm(uint32(i), t.deadline(e))
 	t.mark(e, flagUsed)
@@ -87,36 +94,34 @@ func (t *Table) begin(i Index) {
 
 // Remove ends a flow of either family. An index that is not in use is ignored.
 func (t *Table) Remove(i Index) {
-	if t.common(i).Flags&flagUsed == 0 {
-		return
+	if t.common(i).Flags&flagUsed != 0 {
+		req, rep := t.hashes(i)
+		t.end(i, req, rep)
 	}
+}
+
+// end takes a flow, whose tuples have these hashes, out of wheel and index and frees
+// its entry.
+func (t *Table) end(i Index, req, rep uint64) {
 	t.wheel.disarm(uint32(i))
+	t.index.remove(req, MakeRef(i, Request))
 	if i.IPv6() {
-		t.leave6(i)
+		e := &t.hot6[i.position()]
+		t.leave(i, &e.Common, rep, e.hasReply())
+		*e = Entry6{}
 	} else {
-		t.leave4(i)
+		e := &t.hot4[i]
+		t.leave(i, &e.Common, rep, e.hasReply())
+		*e = Entry4{}
 	}
 	t.pools[i.Family()].put(uint32(i))
 }
 
-// leave4 takes a flow out of the index and clears its entry.
-func (t *Table) leave4(i Index) {
-	e := &t.hot4[i]
-	t.index.remove(t.Hash(e.Tuple(Request)), MakeRef(i, Request))
-	if e.hasReply() {
-		t.index.remove(t.Hash(e.Tuple(Reply)), MakeRef(i, Reply))
+// leave takes a flow's replies out of the index and marks its entry as free, which
+// comes before it is cleared: see mark.
+func (t *Table) leave(i Index, e *Common, rep uint64, replies bool) {
+	if replies {
+		t.index.remove(rep, MakeRef(i, Reply))
 	}
-	t.mark(&e.Common, 0) // first: see mark
-	*e = Entry4{}
-}
-
-func (t *Table) leave6(i Index) {
-	e := &t.hot6[i.position()]
-	req, rep := e.Tuple(Request), e.Tuple(Reply)
-	t.index.remove(t.Hash6(&req), MakeRef(i, Request))
-	if e.hasReply() {
-		t.index.remove(t.Hash6(&rep), MakeRef(i, Reply))
-	}
-	t.mark(&e.Common, 0) // first: see mark
-	*e = Entry6{}
+	t.mark(e, 0)
 }

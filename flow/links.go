@@ -1,5 +1,7 @@
 package flow
 
+import "unsafe"
+
 // entries are the flows of both families. Position 0 of each array is never used.
 type entries struct {
 	hot4         []Entry4
@@ -21,12 +23,20 @@ func (s *entries) cold(i Index) *cold {
 	return &s.cold4[i]
 }
 
+// prefetch starts to load an entry and its links.
+func (s *entries) prefetch(i Index) {
+	prefetch(unsafe.Pointer(s.common(i)))
+	prefetch(unsafe.Pointer(&s.cold(i).wheelNext))
+	if i.IPv6() {
+		prefetch(unsafe.Pointer(&s.hot6[i.position()]))
+	}
+}
+
 // links are the two list fields of every entry. An entry is in one list at a
 // time: its family's free list, or a slot of the wheel.
 type links struct{ *entries }
 
 func (l links) next(i uint32) uint32 { return l.cold(Index(i)).wheelNext }
-func (l links) prev(i uint32) uint32 { return l.cold(Index(i)).wheelPrev }
 
 func (l links) setNext(i, next uint32) { l.cold(Index(i)).wheelNext = next }
 func (l links) setPrev(i, prev uint32) { l.cold(Index(i)).wheelPrev = prev }
@@ -53,6 +63,7 @@ func (p *pool) get() uint32 {
 	i := p.first
 	if i != 0 {
 		p.first = p.next(i)
+		p.prefetch(Index(p.first)) // for the next new flow
 		p.free--
 	}
 	return i

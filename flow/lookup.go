@@ -20,6 +20,11 @@ func (t *Table) Homes() (homes uint64, buckets uintptr) {
 	return t.index.homes, uintptr(unsafe.Pointer(unsafe.SliceData(t.index.buckets)))
 }
 
+// PrefetchBucket starts to load the home bucket of a hash.
+func (t *Table) PrefetchBucket(hash uint64) {
+	prefetch(unsafe.Pointer(&t.index.buckets[t.index.home(hash)]))
+}
+
 // Entry4 is the entry of a ref that Candidates gave, nil for refs of IPv6 flows, one
 // that no packet matches for 0.
 func (t *Table) Entry4(ref Ref) *Entry4 {
@@ -38,6 +43,14 @@ type Found struct {
 // Entry4 is the entry of Refs[i], which is no IPv6 flow's; that of ref 0 fits no packet.
 func (f *Found) Entry4(i int) *Entry4 { return (*Entry4)(f.entries[i]) }
 
+// SetFound makes ref the one of packet i.
+func (t *Table) SetFound(f *Found, i int, ref Ref) {
+	f.Refs[i] = ref
+	if !ref.IPv6() {
+		f.entries[i] = unsafe.Pointer(&t.hot4[ref.Index()])
+	}
+}
+
 // Match says whether the tuple is that of the ref. False for ref 0 and refs of
 // IPv6 flows.
 func (t *Table) Match(ref Ref, k Tuple4) bool {
@@ -49,13 +62,21 @@ func (t *Table) Match(ref Ref, k Tuple4) bool {
 	return e.Addrs[d]^k.Addrs|uint64(e.Sides[d].Ports^k.Ports)|uint64(e.Proto^k.Proto) == 0 && ref != 0
 }
 
+// Chained says whether a tuple with this hash may be elsewhere than in its home
+// bucket: if not, and Candidates gave 0, it is not in the table.
+func (t *Table) Chained(hash uint64) bool { return t.index.buckets[t.index.home(hash)].next != 0 }
+
 // Find is the ref of a tuple, 0 when it is not in the table. hash is its Hash.
 func (t *Table) Find(hash uint64, k Tuple4) Ref {
-	p := t.index.probe(hash)
-	for {
-		ref := t.index.next(&p)
-		if ref == 0 || t.Match(ref, k) {
-			return ref
+	tag := tagOf(hash)
+	for b := &t.index.buckets[t.index.home(hash)]; ; b = &t.index.buckets[b.next] {
+		for found := b.match(tag); found != 0; found &= found - 1 {
+			if ref := b.refs[found.first()]; t.Match(ref, k) {
+				return ref
+			}
+		}
+		if b.next == 0 {
+			return 0
 		}
 	}
 }

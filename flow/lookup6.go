@@ -37,11 +37,15 @@ func (t *Table) Match6(ref Ref, k *Tuple6) bool {
 
 // Find6 is the ref of a tuple, 0 when it is not in the table. hash is its Hash6.
 func (t *Table) Find6(hash uint64, k *Tuple6) Ref {
-	p := t.index.probe(hash)
-	for {
-		ref := t.index.next(&p)
-		if ref == 0 || t.Match6(ref, k) {
-			return ref
+	tag := tagOf(hash)
+	for b := &t.index.buckets[t.index.home(hash)]; ; b = &t.index.buckets[b.next] {
+		for found := b.match(tag); found != 0; found &= found - 1 {
+			if ref := b.refs[found.first()]; t.Match6(ref, k) {
+				return ref
+			}
+		}
+		if b.next == 0 {
+			return 0
 		}
 	}
 }

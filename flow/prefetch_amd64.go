@@ -11,26 +11,16 @@ func (t *Table) PrefetchBuckets(hashes *[packet.BurstSize]uint64, n int) {
 	prefetchBuckets(unsafe.Pointer(unsafe.SliceData(t.index.buckets)), t.index.homes, hashes, min(n, packet.BurstSize))
 }
 
-// Candidates finds for each of the first n hashes the first ref of its home
-// bucket whose tag fits, 0 when there is none, and starts to load its entry (of an
+// Candidates finds for each of the first n hashes a ref of its home bucket
+// whose tag fits, 0 when there is none, and starts to load its entry (of an
 // IPv6 flow's both lines). Match and Match6 tell whether it is the one; if not,
 // only Find and Find6 know.
 func (t *Table) Candidates(hashes *[packet.BurstSize]uint64, found *Found, n int) {
-	b := t.batch()
-	candidates(&b, hashes, &found.Refs, &found.entries, min(n, packet.BurstSize))
-}
-
-// prefetchEntries starts to load the entries of the first n refs.
-func (t *Table) prefetchEntries(refs *[packet.BurstSize]Ref, n int) {
-	b := t.batch()
-	prefetchEntries(&b, refs, min(n, packet.BurstSize))
-}
-
-func (t *Table) batch() batchTable {
-	return batchTable{
+	b := batchTable{
 		unsafe.Pointer(unsafe.SliceData(t.index.buckets)), t.index.homes,
 		unsafe.Pointer(unsafe.SliceData(t.hot4)), unsafe.Pointer(unsafe.SliceData(t.hot6)),
 	}
+	candidates(&b, hashes, &found.Refs, &found.entries, min(n, packet.BurstSize))
 }
 
 // batchTable is what the assembly reads of a table.
@@ -43,8 +33,10 @@ type batchTable struct {
 //go:noescape
 func prefetchBuckets(buckets unsafe.Pointer, homes uint64, hashes *[packet.BurstSize]uint64, n int)
 
+// prefetch starts to load a cache line.
+//
 //go:noescape
-func prefetchEntries(t *batchTable, refs *[packet.BurstSize]Ref, n int)
+func prefetch(line unsafe.Pointer)
 
 //go:noescape
 func candidates(t *batchTable, hashes *[packet.BurstSize]uint64, refs *[packet.BurstSize]Ref, entries *[packet.BurstSize]unsafe.Pointer, n int)

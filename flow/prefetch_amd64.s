@@ -22,34 +22,10 @@ test:
 	JLT  loop
 	RET
 
-// func prefetchEntries(t *batchTable, refs *[64]Ref, n int)
-TEXT ·prefetchEntries(SB), NOSPLIT, $0-24
-	MOVQ t+0(FP), AX
-	MOVQ refs+8(FP), DI
-	MOVQ n+16(FP), CX
-	MOVQ 16(AX), R8        // hot4
-	MOVQ 24(AX), R9        // hot6
-	LEAQ (DI)(CX*4), CX    // end of refs
-	JMP  test
-loop:
-	MOVL (DI), AX
-	MOVL AX, DX
-	ANDL $0x7ffffffe, AX   // as in candidates
-	SHLQ $5, AX
-	LEAQ (AX)(AX*1), R13
-	MOVQ R8, R12
-	TESTL DX, DX
-	CMOVQMI R9, R12
-	CMOVQMI R13, AX
-	SHRL $31, DX
-	SHLL $6, DX
-	ADDQ AX, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 (R12)(DX*1)
-	ADDQ $4, DI
-test:
-	CMPQ DI, CX
-	JLT  loop
+// func prefetch(line unsafe.Pointer)
+TEXT ·prefetch(SB), NOSPLIT, $0-8
+	MOVQ line+0(FP), AX
+	PREFETCHT0 (AX)
 	RET
 
 // func candidates(t *batchTable, hashes *[64]uint64, refs *[64]Ref, entries *[64]unsafe.Pointer, n int)

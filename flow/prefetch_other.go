@@ -18,8 +18,8 @@ func (t *Table) PrefetchBuckets(hashes *[packet.BurstSize]uint64, n int) {
 	keep(sum)
 }
 
-// Candidates finds for each of the first n hashes the first ref of its home
-// bucket whose tag fits, 0 when there is none, and loads its entry. Match and
+// Candidates finds for each of the first n hashes a ref of its home bucket
+// whose tag fits, 0 when there is none, and loads its entry. Match and
 // Match6 tell whether it is the one; if not, only Find and Find6 know.
 func (t *Table) Candidates(hashes *[packet.BurstSize]uint64, found *Found, n int) {
 	for i, hash := range hashes[:min(n, packet.BurstSize)] {
@@ -31,13 +31,8 @@ func (t *Table) Candidates(hashes *[packet.BurstSize]uint64, found *Found, n int
 			found.entries[i] = unsafe.Pointer(t.At(ref.Index()))
 		}
 	}
-	t.prefetchEntries(&found.Refs, n)
-}
-
-// prefetchEntries loads the entries of the first n refs.
-func (t *Table) prefetchEntries(refs *[packet.BurstSize]Ref, n int) {
 	var sum uint64
-	for _, ref := range refs[:min(n, packet.BurstSize)] {
+	for _, ref := range found.Refs[:min(n, packet.BurstSize)] {
 		i := ref.Index()
 		sum += uint64(t.common(i).LastSeen)
 		if i.IPv6() {
@@ -46,6 +41,9 @@ func (t *Table) prefetchEntries(refs *[packet.BurstSize]Ref, n int) {
 	}
 	keep(sum)
 }
+
+// prefetch loads a cache line.
+func prefetch(line unsafe.Pointer) { keep(uint64(*(*uint32)(line))) }
 
 // keep makes the compiler believe that what was loaded is used.
 //

@@ -33,8 +33,8 @@ func (t *Table) verify(tuples int) error {
 func (t *Table) verifyWheel() (armed [numFamilies]int, err error) {
 	for slot, i := range t.wheel.heads {
 		for prev := uint32(slot) | slotMark; i != 0; prev, i = i, t.wheel.next(i) {
-			if t.wheel.prev(i) != prev {
-				return armed, fmt.Errorf("entry %#x: linked to %#x, want %#x", i, t.wheel.prev(i), prev)
+			if t.cold(Index(i)).wheelPrev != prev {
+				return armed, fmt.Errorf("entry %#x: linked to %#x, want %#x", i, t.cold(Index(i)).wheelPrev, prev)
 			}
 			deadline := t.deadline(t.common(Index(i)))
 			look := t.wheel.tick + (uint32(slot)-t.wheel.tick)%wheelSlots

@@ -30,8 +30,8 @@ func (w *wheel) arm(i, deadline uint32) {
 	ahead = min(max(ahead, 0), wheelSlots-1)
 	slot := (w.tick + uint32(ahead)) % wheelSlots
 	first := w.heads[slot]
-	w.setNext(i, first)
-	w.setPrev(i, slot|slotMark)
+	c := w.cold(Index(i))
+	c.wheelNext, c.wheelPrev = first, slot|slotMark
 	if first != 0 {
 		w.setPrev(first, i)
 	}
@@ -40,7 +40,8 @@ func (w *wheel) arm(i, deadline uint32) {
 
 // disarm takes an entry out of its slot.
 func (w *wheel) disarm(i uint32) {
-	next, prev := w.next(i), w.prev(i)
+	c := w.cold(Index(i))
+	next, prev := c.wheelNext, c.wheelPrev
 	if next != 0 {
 		w.setPrev(next, prev)
 	}

@@ -11,13 +11,14 @@ import (
 // differences; adding it to a checksum field keeps right ones right and wrong
 // ones wrong by the same amount (RFC 1624 eqn. 3).
 
-// Fold adds up the carries of a one's complement sum: 16 bits remain.
+// Fold adds up the carries of a one's complement sum: 16 bits remain. A number
+// added to itself with its halves swapped has their sum in the upper half,
+// and the lower half's carry comes around to it.
 func Fold(sum uint64) uint16 {
-	sum = sum>>32 + sum&0xffffffff
-	sum = sum>>32 + sum&0xffffffff
-	sum = sum>>16 + sum&0xffff
-	sum = sum>>16 + sum&0xffff
-	return uint16(sum)
+	sum += bits.RotateLeft64(sum, 32)
+	half := uint32(sum >> 32)
+	half += bits.RotateLeft32(half, 16)
+	return uint16(half >> 16)
 }
 
 // allOnes16 says whether a one's complement sum other than 0 folds to 0xffff,
@@ -53,7 +54,8 @@ func Checksum(sum uint16) uint16 { return ^sum }
 
 // Delta is what replacing the 32-bit words old by new adds to a sum.
 func Delta(old, new uint64) uint16 {
-	return Fold(uint64(Fold(^old)) + uint64(Fold(new)))
+	sum, carry := bits.Add64(^old, new, 0)
+	return Fold(sum + carry)
 }
 
 // AddDelta is the checksum field c after delta.

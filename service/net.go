@@ -56,6 +56,14 @@ func (n *Net) route(dst netip.Addr) (route Route, ok bool) {
 	return n.routes.Lookup(dst)
 }
 
+// NextHopWire is NextHop of an address of a packet.
+func (n *Net) NextHopWire(dst Wire, hash uint32) (NextHopID, packet.Verdict) {
+	if r := n.octets.wire(dst); r != nil && len(r.Via) == 1 {
+		return r.Via[0], packet.Pending
+	}
+	return n.NextHop(dst.Addr(), hash)
+}
+
 // NextHop finds where a packet to dst leaves. Several gateways share flows by
 // hash. With id 0 the verdict says why: no route, or a neighbour that has to be
 // resolved first. Called on flow creation and when a flow's cached epoch is

@@ -77,7 +77,7 @@ func TestOctetsAgree(t *testing.T) {
 		for i := range rapid.IntRange(0, 12).Draw(t, "routes") {
 			addr := drawAnyAddr(t)
 			prefix, _ := addr.Prefix(rapid.IntRange(0, min(addr.BitLen(), 20)).Draw(t, "bits"))
-			routes[prefix] = Route{Link: uint16(i + 1)}
+			routes[prefix] = []Route{{Link: uint16(i + 1)}, {Via: []NextHopID{NextHopID(i + 1)}}}[i%2]
 		}
 		net := NewNet(1, nil, routes, nil)
 		for range 20 {
@@ -86,6 +86,9 @@ func TestOctetsAgree(t *testing.T) {
 			got, ok := net.route(addr)
 			assert.Equal(t, known, ok, addr)
 			assert.Equal(t, want, got, addr)
+			hop, why := net.NextHop(addr, 0)
+			wireHop, wireWhy := net.NextHopWire(wireAddress(addr), 0)
+			assert.True(t, hop == wireHop && why == wireWhy, addr)
 		}
 	})
 }

@@ -29,6 +29,13 @@ func (o *octets) route(a netip.Addr) *Route {
 	return o[family][first]
 }
 
+func (o *octets) wire(a Wire) *Route {
+	if a.rest&wireAddr == wire4 {
+		return o[0][byte(a.lo)]
+	}
+	return o[1][byte(a.hi)]
+}
+
 // octet is an address's family, as a number, and first byte.
 func octet(a netip.Addr) (family int, first byte) {
 	if a.Is4() {

@@ -35,14 +35,13 @@ type portSearch struct {
 // table: that is why we are here. The tuple of replies is as they will arrive; dr
 // and tun have none (tun's backend may be of the other family). It is false when there
 // is no local port.
-func (w *Worker) begin4(o *opening, c *flow.Common) bool {
-	e := &o.entry4
-	*e = flow.Entry4{Common: *c}
-	request := o.slot.tuple()
+func (w *Worker) begin4(o *opening) bool {
+	e, request := &o.entry4, o.slot.tuple()
+	e.Addrs = [2]uint64{}
 	e.SetTuple(flow.Request, request)
-	switch c.Mode {
+	switch e.Mode {
 	case service.ModeNAT:
-		o.setReply4(w.table, request.Addrs&0xffffffff, request.Ports&0xffff)
+		o.setReply4(w.table, o.from4()|request.Addrs<<32, o.fromPort()|request.Ports<<16)
 	case service.ModeFullNAT:
 		o.search.random = w.rand()
 		return w.nextPort4(o)
@@ -50,26 +49,30 @@ func (w *Worker) begin4(o *opening, c *flow.Common) bool {
 	return true
 }
 
-// setReply4 sets the tuple of replies, which come from the backend, by where they
-// go to, and its hash.
-func (o *opening) setReply4(t *flow.Table, addr uint64, port uint32) {
-	from, fromPort := uint64(rawAddress(o.backend.Addr)), uint32(hostPort(o.backend.Port))
-	reply := flow.Tuple4{Addrs: from | addr<<32, Ports: fromPort | port<<16, Proto: o.entry4.Proto}
+// from4 and fromPort are where replies come from, as it stands in their tuple.
+func (o *opening) from4() uint64    { return uint64(rawAddress(o.backend.Addr)) }
+func (o *opening) fromPort() uint32 { return uint32(hostPort(o.backend.Port)) }
+
+// setReply4 sets the tuple of replies, and what follows from it.
+func (o *opening) setReply4(t *flow.Table, addrs uint64, ports uint32) {
+	reply := flow.Tuple4{Addrs: addrs, Ports: ports, Proto: o.entry4.Proto}
 	o.entry4.SetTuple(flow.Reply, reply)
 	o.hash = t.Hash(reply)
+	modes.Prepare4(&o.entry4)
 }
 
 // nextPort4 sets the reply's tuple to the next local address and port to try and
 // takes the port; false when there are no more.
 func (w *Worker) nextPort4(o *opening) bool {
+	random := w.rand()
 	for f, locals := &o.search, o.svc.Locals; f.local < min(len(locals), localTries); f.local++ {
-		local := uint64(rawAddress(nth(locals, f.random, f.local)))
-		key := flow.Tuple6{Addrs: [4]uint64{uint64(rawAddress(o.backend.Addr)) | local<<32}, Ports: uint32(hostPort(o.backend.Port)), Proto: o.entry4.Proto}
-		hash := w.table.Hash6(&key)
-		at := w.local.find(&key, hash, w.rand())
+		addrs := o.from4() | uint64(rawAddress(nth(locals, f.random, f.local)))<<32
+		key := flow.Tuple6{Addrs: [4]uint64{addrs}, Ports: o.fromPort(), Proto: o.entry4.Proto}
+		hash := w.poolHash(&key)
+		at := w.local.find(&key, hash, random)
 		if p := &w.local.pools[at]; p.flows < p.ports && f.tries > 0 {
 			f.tries--
-			o.setReply4(w.table, local, w.local.search(p, w.rand()))
+			o.setReply4(w.table, addrs, key.Ports|w.local.search(p, random>>32)<<16)
 			f.pool = w.local.take(at, hash)
 			return true
 		}
@@ -90,7 +93,6 @@ func (w *Worker) finish4(o *opening) (flow.Index, packet.Verdict) {
 				return 0, packet.DropNoLocalPort
 			}
 		}
-		modes.Prepare4(e)
 	}
 	index, ok := w.table.Add(e, o.slot.hash, o.hash)
 	if !ok && w.evict(flow.IPv4) {
@@ -103,16 +105,15 @@ func (w *Worker) finish4(o *opening) (flow.Index, packet.Verdict) {
 func replies(m service.Mode) bool { return m == service.ModeNAT || m == service.ModeFullNAT }
 
 // begin6 is begin4 for IPv6.
-func (w *Worker) begin6(o *opening, c *flow.Common) bool {
+func (w *Worker) begin6(o *opening) bool {
 	e, request := &o.entry6, o.slot.tuple6()
-	*e = flow.Entry6{Common: *c}
+	e.Addrs = [2][4]uint64{}
 	e.SetTuple(flow.Request, &request)
-	switch c.Mode {
+	switch e.Mode {
 	case service.ModeNAT:
 		reply := o.reply6(request.Addrs[0], request.Addrs[1])
 		reply.Ports |= request.Ports << 16
-		o.hash = w.table.Hash6(&reply)
-		e.SetTuple(flow.Reply, &reply)
+		o.setReply6(w.table, &reply)
 	case service.ModeFullNAT:
 		o.search.random = w.rand()
 		return w.nextPort6(o)
@@ -122,24 +123,31 @@ func (w *Worker) begin6(o *opening, c *flow.Common) bool {
 
 // reply6 is the tuple of replies to an address, but for the port there.
 func (o *opening) reply6(hi, lo uint64) flow.Tuple6 {
-	t := flow.Tuple6{Ports: uint32(hostPort(o.backend.Port)), Proto: o.entry6.Proto}
+	t := flow.Tuple6{Ports: o.fromPort(), Proto: o.entry6.Proto}
 	t.Addrs[0], t.Addrs[1] = rawAddress6(o.backend.Addr)
 	t.Addrs[2], t.Addrs[3] = hi, lo
 	return t
 }
 
+// setReply6 is setReply4 for IPv6.
+func (o *opening) setReply6(t *flow.Table, reply *flow.Tuple6) {
+	o.entry6.SetTuple(flow.Reply, reply)
+	o.hash = t.Hash6(reply)
+	modes.Prepare6(&o.entry6)
+}
+
 // nextPort6 is nextPort4 for IPv6.
 func (w *Worker) nextPort6(o *opening) bool {
+	random := w.rand()
 	for f, locals := &o.search, o.svc.Locals; f.local < min(len(locals), localTries); f.local++ {
 		reply := o.reply6(rawAddress6(nth(locals, f.random, f.local)))
-		hash := w.table.Hash6(&reply)
-		at := w.local.find(&reply, hash, w.rand())
+		hash := w.poolHash(&reply)
+		at := w.local.find(&reply, hash, random)
 		if p := &w.local.pools[at]; p.flows < p.ports && f.tries > 0 {
 			f.tries--
-			reply.Ports |= w.local.search(p, w.rand()) << 16
+			reply.Ports |= w.local.search(p, random>>32) << 16
 			f.pool = w.local.take(at, hash)
-			o.hash = w.table.Hash6(&reply)
-			o.entry6.SetTuple(flow.Reply, &reply)
+			o.setReply6(w.table, &reply)
 			return true
 		}
 	}
@@ -158,7 +166,6 @@ func (w *Worker) finish6(o *opening) (flow.Index, packet.Verdict) {
 				return 0, packet.DropNoLocalPort
 			}
 		}
-		modes.Prepare6(e)
 	}
 	index, ok := w.table.Add6(e, o.slot.hash, o.hash)
 	if !ok && w.evict(flow.IPv6) {

@@ -19,7 +19,7 @@ const (
 
 	// poolsPerBackend bounds the memory, 64 bytes each, which is not touched
 	// before it is needed.
-	poolsPerBackend = 4
+	poolsPerBackend = 16
 )
 
 // pool is a local address towards a backend: one cache line. It exists while it
@@ -52,8 +52,16 @@ type localPorts struct {
 // freePort ends a flow's use of its local port.
 func (w *Worker) freePort(pool uint32) {
 	if w.local.release(pool) {
-		w.local.remove(pool, w.table.Hash6(&w.local.pools[pool].tuple))
+		w.local.remove(pool, w.poolHash(&w.local.pools[pool].tuple))
 	}
+}
+
+// poolHash is the table's hash of a pool's tuple.
+func (w *Worker) poolHash(key *flow.Tuple6) uint64 {
+	if isIPv4(key) {
+		return w.table.Hash(flow.Tuple4{Addrs: key.Addrs[0], Ports: key.Ports, Proto: key.Proto})
+	}
+	return w.table.Hash6(key)
 }
 
 // countPorts counts the flows that the table has already: it may be one that
@@ -66,7 +74,7 @@ func (w *Worker) countPorts() {
 		pool := uint32(0)
 		if w.table.Common(i).Mode == service.ModeFullNAT {
 			key := w.poolKey(i)
-			hash := w.table.Hash6(&key)
+			hash := w.poolHash(&key)
 			pool = w.local.take(w.local.find(&key, hash, w.rand()), hash)
 		}
 		w.table.SetNote(i, pool)
@@ -100,10 +108,10 @@ func newLocalPorts(size, id int, peers *Peers) localPorts {
 
 // find is the pool of a reply tuple's addresses and backend port; pool 0, made
 // so that a port can be searched, when there is none yet. hash is the table's, of
-// key; random is where a new pool's search begins.
+// key (poolHash); random is where a new pool's search begins.
 func (l *localPorts) find(key *flow.Tuple6, hash, random uint64) uint32 {
 	for i := l.heads[l.chain(hash)]; i != 0; i = l.pools[i].next {
-		if l.pools[i].tuple == *key {
+		if l.pools[i].tuple.Is(key) {
 			return i
 		}
 	}

@@ -40,7 +40,8 @@ func (w *Worker) search(slots []slot) {
 		switch {
 		case s.packet.Fragment:
 			s.ref = 0
-		case !w.matches(s):
+		case s.ref == 0 && !w.table.Chained(s.hash):
+		case s.ref == 0 || !w.matches(s):
 			s.ref = w.find(s)
 		}
 	}

@@ -19,7 +19,7 @@ func (w *Worker) miss(slots []slot) {
 		if !s.packet.Fragment && w.openings.claimed(s.hash) {
 			w.openAll()
 		}
-		if s.ref == 0 && !s.packet.Fragment && w.openings.done {
+		if s.ref == 0 && !s.packet.Fragment && w.openings.opened > 0 {
 			s.ref = w.find(s)
 		}
 		if s.ref != 0 && !w.reopens(s) {

@@ -30,11 +30,14 @@ func (w *Worker) noHop(c *flow.Common, index flow.Index, dir flow.Dir) packet.Ve
 // network they hold. An id that is not found stays 0. Several gateways share
 // clients among them.
 func (w *Worker) resolve(c *flow.Common, client service.Wire) {
-	net, share := w.snap.Net, client.Spread()
+	net, share := w.snap.Net, uint32(0)
+	if net.Shared {
+		share = client.Spread()
+	}
 	c.Sides[flow.Request].Hop = w.backendHop(c.Backend, share)
 	c.Sides[flow.Reply].Hop = 0
 	if replies(c.Mode) {
-		c.Sides[flow.Reply].Hop, _ = net.NextHop(client.Addr(), share)
+		c.Sides[flow.Reply].Hop, _ = net.NextHopWire(client, share)
 	}
 	c.NetEpoch = net.Epoch
 }

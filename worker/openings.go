@@ -12,10 +12,9 @@ import (
 // together, so that the cache misses of what holds their tuples overlap.
 type openings struct {
 	list   [packet.BurstSize]opening
-	hashes [packet.BurstSize]uint64 // of the tuples of replies
 	n      int
-	claims [4 * packet.BurstSize]uint64 // hashes of all their tuples, by hash; 0: none
-	done   bool                         // some were finished: what was not in the table may be
+	claims [256]uint64 // a bit for each hash of their tuples, which others may share
+	opened int         // how many the burst has finished: what was not in the table may be
 }
 
 // opening is a flow that has begun but is not in the table.
@@ -24,31 +23,25 @@ type opening struct {
 	svc     *service.Service
 	backend *service.Backend
 	hash    uint64      // of the tuple of replies; ignored if the flow has none
-	entry4  flow.Entry4 // of IPv4 flows: but for the deltas complete
+	entry4  flow.Entry4 // of IPv4 flows
 	entry6  flow.Entry6
 	search  portSearch
 }
 
 // claimed says whether a flow of that hash has begun: its packet, or, by chance,
 // another.
-func (o *openings) claimed(hash uint64) bool { return *o.claim(hash) != 0 }
+func (o *openings) claimed(hash uint64) bool {
+	return o.claims[hash>>22%uint64(len(o.claims))]>>(hash>>16&63)&1 != 0
+}
 
-// claim is the place of a hash among the claims, empty if it is not there. At
-// most half of them are in use.
-func (o *openings) claim(hash uint64) *uint64 {
-	for i := hash; ; i++ {
-		at := &o.claims[i%uint64(len(o.claims))]
-		if *at == hash|1 || *at == 0 {
-			return at
-		}
-	}
+func (o *openings) claim(hash uint64) {
+	o.claims[hash>>22%uint64(len(o.claims))] |= 1 << (hash >> 16 & 63)
 }
 
 // add keeps the opening that is last in the list.
 func (o *openings) add(request, reply uint64) {
-	*o.claim(request) = request | 1
-	*o.claim(reply) = reply | 1
-	o.hashes[o.n] = reply
+	o.claim(request)
+	o.claim(reply)
 	o.n++
 }
 
@@ -58,33 +51,49 @@ func (w *Worker) schedule(s *slot, svc *service.Service, client service.Wire) pa
 	if backend == nil {
 		return w.answer(s, modes.PortUnreachable, packet.AnsweredNoBackend, packet.DropNoBackend)
 	}
-	c := flow.Common{Proto: s.packet.Proto, Mode: svc.Mode, State: firstState(s.packet.Proto), Backend: backend.ID}
-	w.resolve(&c, client)
+	o := &w.openings.list[w.openings.n]
+	o.slot, o.svc, o.backend, o.hash = s, svc, backend, 0
+	c := o.common()
+	w.resolve(c, client)
 	if c.Sides[flow.Request].Hop == 0 {
 		return w.unresolved(backend.Addr)
 	}
-	if w.begin(s, svc, backend, &c) {
+	if w.begin(o) {
 		return packet.Pending
 	}
 	w.openAll() // those before have taken ports that some of them do not get
-	if w.begin(s, svc, backend, &c) {
+	first := &w.openings.list[0]
+	*first = *o
+	if w.begin(first) {
 		return packet.Pending
 	}
 	return packet.DropNoLocalPort
 }
 
+// common is a new entry's, with what a flow of the backend begins with. It is
+// filled where it stays: a copy of what was just stored in pieces would wait for them.
+func (o *opening) common() *flow.Common {
+	c := &o.entry4.Common
+	if o.slot.packet.IPv6 {
+		c = &o.entry6.Common
+	}
+	*c = flow.Common{}
+	c.Proto, c.Mode, c.Backend = o.slot.packet.Proto, o.svc.Mode, o.backend.ID
+	c.State = firstState(c.Proto)
+	return c
+}
+
 // begin adds a flow to the openings; false when there is no local port for it.
-func (w *Worker) begin(s *slot, svc *service.Service, backend *service.Backend, c *flow.Common) (ok bool) {
-	o := &w.openings.list[w.openings.n]
-	o.slot, o.svc, o.backend, o.hash = s, svc, backend, 0
+func (w *Worker) begin(o *opening) (ok bool) {
 	o.search = portSearch{tries: localPortTries}
-	if s.packet.IPv6 {
-		ok = w.begin6(o, c)
+	if o.slot.packet.IPv6 {
+		ok = w.begin6(o)
 	} else {
-		ok = w.begin4(o, c)
+		ok = w.begin4(o)
 	}
 	if ok {
-		w.openings.add(s.hash, o.hash)
+		w.table.PrefetchBucket(o.hash)
+		w.openings.add(o.slot.hash, o.hash)
 	}
 	return ok
 }
@@ -113,12 +122,12 @@ func (w *Worker) openAll() {
 	if w.openings.n == 0 {
 		return
 	}
-	w.table.PrefetchBuckets(&w.openings.hashes, w.openings.n)
 	for i := range w.openings.list[:w.openings.n] {
 		o := &w.openings.list[i]
 		o.slot.verdict = w.finish(o)
 	}
-	w.openings.n, w.openings.done = 0, true
+	w.openings.opened += w.openings.n
+	w.openings.n = 0
 	clear(w.openings.claims[:])
 }
 

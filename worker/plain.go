@@ -19,13 +19,17 @@ import (
 // Its loops are long, and what happens now and then (a full counter, a backend's
 // first packet since the last publishing) is left, too: here a call that may
 // happen costs as much as one that does.
-func (w *Worker) plain(slots []slot) (done int) {
+//
+// look are the TCP flags that tell a SYN of a known flow from a backend's SYN+ACK:
+// it may open the flow anew, and what follows in the burst may belong to the new
+// one. So it ends the walk, unless look is 0, when miss has seen to that.
+func (w *Worker) plain(slots []slot, look uint8) (done int) {
 	w.exits = exits{all: 1<<32 - 1}
 	if w.four != 0 {
-		done = w.plain4(slots)
+		done = w.plain4(slots, look)
 	}
 	if w.six != 0 {
-		done += w.plain6()
+		done += w.plain6(look)
 	}
 	return done
 }
@@ -38,10 +42,26 @@ const (
 	at6  = packet.EthernetLen + packet.IPv6Len
 )
 
-// plain4 forwards the plain IPv4 packets up to a SYN of a known flow: what follows
-// may belong to the one that it opens anew. There are not registers enough for all it
+// plainNew is plain for the packets that have opened flows, if they are many: it
+// takes another look at the whole burst.
+func (w *Worker) plainNew(slots []slot) {
+	if w.openings.opened < packet.BurstSize/8 {
+		return
+	}
+	for i := range slots {
+		if s := &slots[i]; s.verdict == packet.Pending {
+			w.table.SetFound(&w.found, i, s.ref)
+		} else {
+			s.packet.Plain = 0
+			w.six &^= 1 << i
+		}
+	}
+	w.plain(slots, 0)
+}
+
+// plain4 forwards the plain IPv4 packets. There are not registers enough for all it
 // knows of a packet: what is known early is written early.
-func (w *Worker) plain4(slots []slot) (done int) {
+func (w *Worker) plain4(slots []slot, look uint8) (done int) {
 	net, now, n := w.snap.Net, w.table.Now(), min(len(slots), packet.BurstSize)
 	for i := 0; i < n; i++ {
 		s, ref := &w.slots[i], w.found.Refs[i]
@@ -53,7 +73,7 @@ func (w *Worker) plain4(slots []slot) (done int) {
 		if e.Addrs[dir] != s.packet.Addrs || side.Ports != s.packet.Ports || e.Proto != s.packet.Proto {
 			continue
 		}
-		if s.packet.TCPFlags&packet.SYN != 0 {
+		if s.packet.TCPFlags&packet.SYN != 0 && s.packet.TCPFlags&look == packet.SYN {
 			break
 		}
 		hop := net.Hops.Of(side.Hop)
@@ -97,7 +117,7 @@ func (w *Worker) plain4(slots []slot) (done int) {
 }
 
 // plain6 is plain4 for IPv6.
-func (w *Worker) plain6() (done int) {
+func (w *Worker) plain6(look uint8) (done int) {
 	net, now := w.snap.Net, w.table.Now()
 	for left := w.six; left != 0; left &= left - 1 {
 		i := bits.TrailingZeros64(left) % packet.BurstSize
@@ -111,7 +131,7 @@ func (w *Worker) plain6() (done int) {
 		if side.Ports != s.packet.Ports || e.Proto != s.packet.Proto {
 			continue
 		}
-		if s.packet.TCPFlags&packet.SYN != 0 {
+		if s.packet.TCPFlags&packet.SYN != 0 && s.packet.TCPFlags&look == packet.SYN {
 			break
 		}
 		hop := net.Hops.Of(side.Hop)

@@ -214,7 +214,7 @@ func varied(random *rand.Rand, known []byte) []byte {
 	b := append([]byte(nil), known...)
 	six, l4 := b[14]>>4 == 6, frame.L4(b)
 	if proto := b[23]; !six && proto == frame.TCP || six && b[20] == frame.TCP {
-		b[l4+13] = []byte{frame.ACK, frame.ACK, frame.ACK, frame.ACK, frame.ACK | 8, frame.FIN | frame.ACK, frame.RST, frame.SYN, 0}[random.IntN(9)]
+		b[l4+13] = []byte{frame.ACK, frame.ACK, frame.ACK, frame.ACK, frame.ACK | 8, frame.FIN | frame.ACK, frame.RST, frame.SYN, frame.SYN | frame.ACK, 0}[random.IntN(10)]
 	}
 	ttl := []byte{64, 64, 64, 2, 1, 0}[random.IntN(6)]
 	if six {

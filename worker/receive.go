@@ -1,5 +1,7 @@
 package worker
 
+import "github.com/sluice-lb/sluice/packet"
+
 // receive takes a burst from a port through all stages.
 func (w *Worker) receive(port int) int {
 	n := w.cfg.Ports[port].Rx(w.queue, &w.in)
@@ -18,15 +20,16 @@ const handedOver = -1
 // walk takes w.in[:n] through the stages; port is what they came by.
 func (w *Worker) walk(n, port int) {
 	slots := w.slots[:n]
-	w.removed, w.openings.done = false, false
+	w.removed, w.openings.opened = false, 0
 	w.parse(slots, port)
 	w.lookup(slots)
-	if w.plain(slots) == n && w.exits.any == w.exits.all {
+	if w.plain(slots, packet.SYN|packet.ACK) == n && w.exits.any == w.exits.all {
 		w.transmitAll(n, uint16(w.exits.any))
 		return
 	}
 	w.search(slots)
 	w.miss(slots)
+	w.plainNew(slots)
 	w.rewrite(slots)
 	w.transmit(slots)
 }

@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/sluice-lb/sluice/packet"
+	"github.com/sluice-lb/sluice/test/conformance/frame"
 )
 
 // story is what the watch has seen of one connection: between the client and the
@@ -50,7 +50,7 @@ func (w *watch) tell(s *site, began time.Time, err error) story {
 // refused are the connections to a service that were reset since then: among them
 // is one of which only the service is known.
 func (w *watch) refused(to netip.AddrPort, since time.Time) (legs []leg) {
-	for _, x := range w.since(since, func(x *sight) bool { return x.src == to && x.flags&packet.RST != 0 }) {
+	for _, x := range w.since(since, func(x *sight) bool { return x.src == to && x.flags&frame.RST != 0 }) {
 		if l := (leg{x.dst, x.src}); !slices.Contains(legs, l) {
 			legs = append(legs, l)
 		}
@@ -62,12 +62,12 @@ func (w *watch) refused(to netip.AddrPort, since time.Time) (legs []leg) {
 // server.
 func (w *watch) servers(legs []leg, began time.Time) []leg {
 	var sequences []uint32
-	for _, x := range w.since(began, func(x *sight) bool { return x.flags&packet.SYN != 0 && hasAny(legs, x) }) {
-		if x.flags&packet.ACK == 0 {
+	for _, x := range w.since(began, func(x *sight) bool { return x.flags&frame.SYN != 0 && hasAny(legs, x) }) {
+		if x.flags&frame.ACK == 0 {
 			sequences = append(sequences, x.seq)
 		}
 	}
-	opens := func(x *sight) bool { return x.flags&packet.SYN != 0 && slices.Contains(sequences, x.seq) }
+	opens := func(x *sight) bool { return x.flags&frame.SYN != 0 && slices.Contains(sequences, x.seq) }
 	for _, x := range w.since(began, opens) {
 		if l := (leg{x.src, x.dst}); !slices.Contains(legs, l) {
 			legs = append(legs, l)
@@ -109,7 +109,7 @@ func isReset(err error) bool {
 // an ICMP error refuses connections as well.
 func (t story) resetter() string {
 	for _, x := range t.sights {
-		if x.flags&packet.RST != 0 && x.dst != t.to && x.out {
+		if x.flags&frame.RST != 0 && x.dst != t.to && x.out {
 			return x.host
 		}
 	}

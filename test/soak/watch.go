@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/sluice-lb/sluice/packet"
+	"github.com/sluice-lb/sluice/test/conformance/frame"
 )
 
 // watch remembers TCP segments that passed interfaces of the lab's hosts, so that
@@ -100,31 +100,31 @@ func (w *watch) open(host string) error {
 // wanted is the filter (classic BPF) of what is remembered. Packets begin with the
 // IP header. A number of instructions to skip is counted from the next one.
 var wanted = []unix.SockFilter{
-	{Code: unix.BPF_LD | unix.BPF_B | unix.BPF_ABS, K: 0},                        // 0: version
-	{Code: unix.BPF_ALU | unix.BPF_RSH | unix.BPF_K, K: 4},                       // 1
-	{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: 6, Jt: 10},               // 2: to 13
-	{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: 4, Jf: 17},               // 3: to 21
-	{Code: unix.BPF_LD | unix.BPF_B | unix.BPF_ABS, K: 9},                        // 4: protocol
-	{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: packet.ProtoTCP, Jf: 15}, // 5: to 21
-	{Code: unix.BPF_LD | unix.BPF_H | unix.BPF_ABS, K: 6},                        // 6: fragment offset
-	{Code: unix.BPF_JMP | unix.BPF_JSET | unix.BPF_K, K: 0x1fff, Jt: 13},         // 7: to 21
-	{Code: unix.BPF_LDX | unix.BPF_B | unix.BPF_MSH, K: 0},                       // 8: header length
-	{Code: unix.BPF_LD | unix.BPF_B | unix.BPF_IND, K: 13},                       // 9: TCP flags
-	{Code: unix.BPF_JMP | unix.BPF_JSET | unix.BPF_K, K: opensOrEnds, Jt: 9},     // 10: to 20
-	{Code: unix.BPF_LD | unix.BPF_H | unix.BPF_ABS, K: 2},                        // 11: length
-	{Code: unix.BPF_JMP | unix.BPF_JA, K: 6},                                     // 12: to 19
-	{Code: unix.BPF_LD | unix.BPF_B | unix.BPF_ABS, K: 6},                        // 13: next header
-	{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: packet.ProtoTCP, Jf: 6},  // 14: to 21
-	{Code: unix.BPF_LD | unix.BPF_B | unix.BPF_ABS, K: 40 + 13},                  // 15: TCP flags
-	{Code: unix.BPF_JMP | unix.BPF_JSET | unix.BPF_K, K: opensOrEnds, Jt: 3},     // 16: to 20
-	{Code: unix.BPF_LD | unix.BPF_H | unix.BPF_ABS, K: 4},                        // 17: length
-	{Code: unix.BPF_JMP | unix.BPF_JA, K: 0},                                     // 18: to 19
-	{Code: unix.BPF_JMP | unix.BPF_JGT | unix.BPF_K, K: short, Jt: 1},            // 19: to 21
-	{Code: unix.BPF_RET | unix.BPF_K, K: headers},                                // 20: wanted
-	{Code: unix.BPF_RET | unix.BPF_K, K: 0},                                      // 21: not
+	{Code: unix.BPF_LD | unix.BPF_B | unix.BPF_ABS, K: 0},                    // 0: version
+	{Code: unix.BPF_ALU | unix.BPF_RSH | unix.BPF_K, K: 4},                   // 1
+	{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: 6, Jt: 10},           // 2: to 13
+	{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: 4, Jf: 17},           // 3: to 21
+	{Code: unix.BPF_LD | unix.BPF_B | unix.BPF_ABS, K: 9},                    // 4: protocol
+	{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: frame.TCP, Jf: 15},   // 5: to 21
+	{Code: unix.BPF_LD | unix.BPF_H | unix.BPF_ABS, K: 6},                    // 6: fragment offset
+	{Code: unix.BPF_JMP | unix.BPF_JSET | unix.BPF_K, K: 0x1fff, Jt: 13},     // 7: to 21
+	{Code: unix.BPF_LDX | unix.BPF_B | unix.BPF_MSH, K: 0},                   // 8: header length
+	{Code: unix.BPF_LD | unix.BPF_B | unix.BPF_IND, K: 13},                   // 9: TCP flags
+	{Code: unix.BPF_JMP | unix.BPF_JSET | unix.BPF_K, K: opensOrEnds, Jt: 9}, // 10: to 20
+	{Code: unix.BPF_LD | unix.BPF_H | unix.BPF_ABS, K: 2},                    // 11: length
+	{Code: unix.BPF_JMP | unix.BPF_JA, K: 6},                                 // 12: to 19
+	{Code: unix.BPF_LD | unix.BPF_B | unix.BPF_ABS, K: 6},                    // 13: next header
+	{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: frame.TCP, Jf: 6},    // 14: to 21
+	{Code: unix.BPF_LD | unix.BPF_B | unix.BPF_ABS, K: 40 + 13},              // 15: TCP flags
+	{Code: unix.BPF_JMP | unix.BPF_JSET | unix.BPF_K, K: opensOrEnds, Jt: 3}, // 16: to 20
+	{Code: unix.BPF_LD | unix.BPF_H | unix.BPF_ABS, K: 4},                    // 17: length
+	{Code: unix.BPF_JMP | unix.BPF_JA, K: 0},                                 // 18: to 19
+	{Code: unix.BPF_JMP | unix.BPF_JGT | unix.BPF_K, K: short, Jt: 1},        // 19: to 21
+	{Code: unix.BPF_RET | unix.BPF_K, K: headers},                            // 20: wanted
+	{Code: unix.BPF_RET | unix.BPF_K, K: 0},                                  // 21: not
 }
 
-const opensOrEnds = packet.SYN | packet.FIN | packet.RST
+const opensOrEnds = frame.SYN | frame.FIN | frame.RST
 
 // read remembers what a packet socket sees.
 func (w *watch) read(fd int, host string, names map[int]string) {

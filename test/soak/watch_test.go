@@ -12,7 +12,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
-	"github.com/sluice-lb/sluice/packet"
 	"github.com/sluice-lb/sluice/test/conformance/frame"
 )
 
@@ -96,13 +95,13 @@ func resetOf(port int) error {
 func TestStoryOfAReset(t *testing.T) {
 	client, vip, local, rs := at("10.1.0.10:4711"), at("10.1.0.100:80"), at("10.2.0.2:2000"), at("10.2.0.11:80")
 	w := played(
-		sight{host: "client", out: true, src: client, dst: vip, flags: packet.SYN, seq: 1000},
-		sight{host: "rs1", src: local, dst: rs, flags: packet.SYN, seq: 1000},
-		sight{host: "rs1", src: at("10.2.0.2:2001"), dst: rs, flags: packet.SYN, seq: 1001},
-		sight{host: "rs1", out: true, src: rs, dst: local, flags: packet.SYN | packet.ACK, seq: 5, ack: 1001},
-		sight{host: "client", out: true, src: client, dst: vip, flags: packet.RST, seq: 1001},
-		sight{host: "rs1", out: true, src: rs, dst: local, flags: packet.RST, seq: 6},
-		sight{host: "client", src: vip, dst: client, flags: packet.RST, seq: 6},
+		sight{host: "client", out: true, src: client, dst: vip, flags: frame.SYN, seq: 1000},
+		sight{host: "rs1", src: local, dst: rs, flags: frame.SYN, seq: 1000},
+		sight{host: "rs1", src: at("10.2.0.2:2001"), dst: rs, flags: frame.SYN, seq: 1001},
+		sight{host: "rs1", out: true, src: rs, dst: local, flags: frame.SYN | frame.ACK, seq: 5, ack: 1001},
+		sight{host: "client", out: true, src: client, dst: vip, flags: frame.RST, seq: 1001},
+		sight{host: "rs1", out: true, src: rs, dst: local, flags: frame.RST, seq: 6},
+		sight{host: "client", src: vip, dst: client, flags: frame.RST, seq: 6},
 	)
 	w.note("it rained")
 	s := &site{name: "here"}
@@ -123,8 +122,8 @@ func TestStoryOfAReset(t *testing.T) {
 func TestStoryOfARefusal(t *testing.T) {
 	client, vip := at("[fd00:51:1::10]:4711"), at("[fd00:51:1::100]:80")
 	w := played(
-		sight{host: "client", out: true, src: client, dst: vip, flags: packet.SYN, seq: 1000},
-		sight{host: "gw", device: frontTwin, out: true, src: vip, dst: client, flags: packet.RST | packet.ACK, ack: 1001})
+		sight{host: "client", out: true, src: client, dst: vip, flags: frame.SYN, seq: 1000},
+		sight{host: "gw", device: frontTwin, out: true, src: vip, dst: client, flags: frame.RST | frame.ACK, ack: 1001})
 	s := &site{name: "here"}
 	s.key.Address, s.key.Port = vip.Addr(), vip.Port()
 	told := w.tell(s, time.Now().Add(-time.Second), &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", unix.ECONNREFUSED)})
@@ -141,7 +140,7 @@ func TestNothingExplainsAServersReset(t *testing.T) {
 	for host, want := range map[string]uint64{"gw": 1, "rs1": 0, "client": 0} {
 		tally := newTally(h)
 		tally.tell = func(*site, time.Time, error) story {
-			return story{sights: []sight{{host: host, out: true, flags: packet.RST}}, to: at("10.1.0.100:80")}
+			return story{sights: []sight{{host: host, out: true, flags: frame.RST}}, to: at("10.1.0.100:80")}
 		}
 		tally.record("tcp", s, time.Now(), 0, resetOf(1))
 		assert.Equal(t, want, tally.kinds["tcp"].explained, host)

@@ -2,6 +2,7 @@ package flow
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -15,6 +16,12 @@ func force(table *Table, e entry, budget int, ended func(Index, *Common)) (Index
 		i, ok = e.insert(table)
 	}
 	return i, ok
+}
+
+// forget lets what has begun so far grow old enough to go.
+func forget(table *Table) {
+	table.Advance(table.clock.last) // starts the clock, if nobody has
+	table.Advance(table.clock.last + Handshake + 2*Tick)
 }
 
 // A flood of SYNs, five times the table, against a table with live connections
@@ -34,6 +41,7 @@ func TestFloodSparesTheEstablished(t *testing.T) {
 		evicted, dropped := 0, 0
 		var accepted []entry
 		for n := range 5 * flows {
+			table.Advance(time.Duration(n) * 2 * Handshake / (flows - live))
 			e := either(f, live+n)
 			e.State = StateSynReceived
 			_, ok := force(table, e, budget, func(i Index, c *Common) {
@@ -72,6 +80,7 @@ func TestFloodGoesRoundByAge(t *testing.T) {
 		return e
 	}
 	for n := range 10 * flows {
+		table.Advance(time.Duration(n) * 2 * Handshake / flows)
 		e := syn(n)
 		_, ok := force(table, e, 1, ignore)
 		require.True(t, ok)
@@ -115,12 +124,89 @@ func TestWhoIsEmbryonic(t *testing.T) {
 			for range c.out {
 				table.pass(i, Reply, 40)
 			}
+			forget(table)
 			var ended []Index
 			require.Equal(t, c.want, table.Evict(f, 1, func(i Index, _ *Common) { ended = append(ended, i) }), c.name)
 			require.Equal(t, c.want, len(ended) == 1, c.name)
 			require.Equal(t, !c.want, e.request().has(table), c.name)
 		}
 	}
+}
+
+// Ten times the SYNs that the table has room for: what gets in stays for as long
+// as a handshake may take, so that no client that was answered is reset by its ACK.
+func TestFloodSparesHandshakes(t *testing.T) {
+	const flows, step = 500, Handshake / 5000
+	for f := range numFamilies {
+		table := newTable(t, Config{Flows: flows, Flows6: flows})
+		var accepted []entry // the oldest first
+		began, now := map[entry]time.Duration{}, time.Duration(0)
+		for n := range 50000 {
+			now += step
+			table.Advance(now)
+			for len(accepted) > 0 && now-began[accepted[0]] > Handshake {
+				accepted = accepted[1:]
+			}
+			e := either(f, n)
+			e.State = StateSynReceived
+			if _, ok := force(table, e, 64, func(i Index, _ *Common) {
+				require.Greater(t, now-table.at(i), Handshake)
+			}); ok {
+				accepted, began[e] = append(accepted, e), now
+			}
+			if n%500 == 0 {
+				for _, e := range accepted {
+					require.True(t, e.request().has(table))
+				}
+			}
+		}
+		require.Greater(t, len(began), 7*flows, "in ten seconds")
+	}
+}
+
+// at is when a flow was seen last, or up to a tick before.
+func (t *Table) at(i Index) time.Duration { return time.Duration(t.common(i).LastSeen) * Tick }
+
+// A packet of its own makes a flow young again.
+func TestEvictsTheSilent(t *testing.T) {
+	for f := range numFamilies {
+		table := newTable(t, Config{Flows: 2, Flows6: 2})
+		var both [2]Index
+		for n := range both {
+			e := either(f, n)
+			e.State = StateSynReceived
+			both[n], _ = e.insert(table)
+		}
+		forget(table)
+		table.pass(both[0], Request, 40)
+		for range both {
+			table.Evict(f, 2, func(i Index, _ *Common) { require.Equal(t, both[1], i) })
+		}
+		require.Equal(t, 1, table.Len())
+	}
+}
+
+// Who has looked at all in vain does not look again before it can help.
+func TestEvictRests(t *testing.T) {
+	const flows = 100
+	table := newTable(t, Config{Flows: flows})
+	for n := range flows {
+		e := either(IPv4, n)
+		e.State = StateSynReceived
+		_, ok := e.insert(table)
+		require.True(t, ok)
+	}
+	for range 2 {
+		require.False(t, table.Evict(IPv4, flows-1, ignore))
+	}
+	hand := table.hands[IPv4]
+	for table.clock.now+1 < handshakeTicks {
+		table.Advance(table.clock.last + Tick/2)
+		require.False(t, table.Evict(IPv4, flows, ignore))
+		require.Equal(t, hand, table.hands[IPv4])
+	}
+	forget(table)
+	require.True(t, table.Evict(IPv4, 1, ignore), "the next one")
 }
 
 // Eviction is for need, and for the family in need.
@@ -137,6 +223,7 @@ func TestEvictsOnlyWhenFull(t *testing.T) {
 	e.State = StateSynReceived
 	_, ok := e.insert(table)
 	require.True(t, ok)
+	forget(table)
 	require.False(t, table.Evict(IPv4, 100, ignore))
 	require.False(t, table.Evict(IPv6, 0, ignore), "no budget")
 	require.True(t, table.Evict(IPv6, 1, ignore))
@@ -152,6 +239,7 @@ func TestEvictIsBounded(t *testing.T) {
 	table := newTable(t, Config{Flows: 1, Flows6: flows})
 	fill(t, table)
 	table.SetState(MakeIndex(IPv6, flows), StateSynReceived)
+	forget(table)
 	for call := 1; ; call++ {
 		if table.Evict(IPv6, budget, ignore) {
 			require.Equal(t, (flows+budget-1)/budget, call)
@@ -173,6 +261,7 @@ func TestEvictForTheIndex(t *testing.T) {
 		_, ok = e.insert(table)
 	}
 	require.Less(t, n, flows)
+	forget(table)
 	e := either(IPv4, n)
 	_, ok := force(table, e, 1, ignore)
 	require.True(t, ok)

@@ -41,13 +41,14 @@ func (m *machine) expire(t *rapid.T, budget int) {
 	}
 }
 
-// evict ends one flow that is embryonic when the table is full.
+// evict ends one flow that is embryonic and silent for longer than a handshake
+// when the table is full.
 func (m *machine) evict(t *rapid.T) {
 	f, budget := drawFamily(t), rapid.IntRange(0, 100).Draw(t, "budget")
 	crowded := m.crowded(f)
 	var ended Index
 	ok := m.table.Evict(f, budget, func(i Index, e *Common) {
-		if ended != 0 || i.Family() != f || m.flows[i] == nil || !m.embryonic(i) || e != m.table.Common(i) {
+		if ended != 0 || i.Family() != f || m.flows[i] == nil || !m.embryonic(i) || m.elapsed-m.flows[i].seen <= Handshake || e != m.table.Common(i) {
 			t.Fatalf("evicted %#x, after %#x", i, ended)
 		}
 		ended = i
@@ -59,8 +60,9 @@ func (m *machine) evict(t *rapid.T) {
 		m.forget(ended)
 		return
 	}
-	for i := range m.flows {
-		if i.Family() == f && crowded && budget >= m.table.pools[f].size && m.embryonic(i) {
+	for i, flow := range m.flows {
+		late := m.elapsed-max(flow.seen, flow.changed) > Handshake+2*Tick // as ticks round
+		if i.Family() == f && crowded && budget >= m.table.pools[f].size && m.embryonic(i) && late {
 			t.Fatalf("flow %#x was not evicted", i)
 		}
 	}

@@ -32,8 +32,8 @@ type Table struct {
 	index index // of both families
 	entries
 	pools [numFamilies]pool
-	wheel wheel              // of both families
-	hands [numFamilies]Index // eviction: the entry to look at next
+	wheel wheel             // of both families
+	hands [numFamilies]hand // of eviction
 	clock clock
 	life  [NumStates]uint32 // ticks of silence that end a flow
 
@@ -105,7 +105,7 @@ func (t *Table) place(c Config) (err error) {
 	t.index = newIndex(view[bucket](m, buckets, homes+overflow), homes)
 	lists := links{&t.entries}
 	t.pools = [numFamilies]pool{newPool(lists, IPv4, c.Flows), newPool(lists, IPv6, c.Flows6)}
-	t.hands = [numFamilies]Index{MakeIndex(IPv4, 1), MakeIndex(IPv6, 1)}
+	t.hands = [numFamilies]hand{{at: MakeIndex(IPv4, 1)}, {at: MakeIndex(IPv6, 1)}}
 	t.wheel = wheel{links: lists, heads: view[uint32](m, heads, wheelSlots)}
 	return nil
 }

@@ -210,17 +210,19 @@ func TestEvictionAllocatesNothing(t *testing.T) {
 	for i := Index(1); i != 0; i = table.after(i) {
 		table.SetState(i, StateSynReceived)
 	}
-	ended, n := 0, 1000
+	ended, n, now := 0, 1000, time.Duration(0)
 	evicted := func(Index, *Common) { ended++ }
 	require.Zero(t, testing.AllocsPerRun(500, func() {
 		n++
+		now += Handshake / 50 // all hundred are passed in two
+		table.Advance(now)
 		for f := range numFamilies {
 			e := either(f, n)
 			e.State = StateSynReceived
 			force(table, e, 8, evicted)
 		}
 	}))
-	require.Equal(t, 2*501, ended)
+	require.Greater(t, ended, 2*400)
 }
 
 // A free entry says nothing about who used it.

@@ -26,8 +26,12 @@ main() {
 	say "making lab $LAB_ID, ${WORKERS:-1} worker(s)"
 	lab_up two-arm $$
 	for host in rs1 rs2; do
-		# Answers to the connections of a flood are not repeated for a minute.
-		lab_exec "$host" sysctl -q -w net.ipv4.tcp_synack_retries=1
+		# Answers to the connections of a flood are not repeated for a minute, but
+		# for 15 s: until then a server has to remember that a client opens a
+		# connection whose packets a link that went down has swallowed. Linux repeats
+		# the first data behind a repeated SYN after 3 s (RFC 6298, 5.7); a server
+		# that has forgotten by then resets it.
+		lab_exec "$host" sysctl -q -w net.ipv4.tcp_synack_retries=3
 		# A second echo server, for services that change.
 		lab_spawn "$host-echo2" "$host" "$LAB_DIR/$host/echo2.out" \
 			"$BUILD/echo" serve --name "$host" --port 9001

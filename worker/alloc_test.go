@@ -51,7 +51,7 @@ type mix struct {
 
 func newMix(t *testing.T) *mix {
 	// All but UDP flows outlive the test, and UDP ones no round.
-	timeouts := flow.Timeouts{flow.StateUDP: time.Second}
+	timeouts := flow.Timeouts{flow.StateUDP: 2 * flow.Handshake}
 	for s := flow.StateSynSent; s < flow.NumStates; s++ {
 		timeouts[s] = 300 * 24 * time.Hour
 	}
@@ -229,6 +229,10 @@ func (m *mix) flood() {
 	for i := range 750 { // half of them are the other worker's
 		if i < 250 || i%2 == 0 {
 			m.next++
+		}
+		if i == 250 {
+			m.poll()
+			m.later(flow.Handshake * 3 / 2) // those may go now
 		}
 		binary.BigEndian.PutUint16(m.fresh[34:], m.next)
 		m.ports[0].Receive(m.fresh)

@@ -177,7 +177,8 @@ func TestTransit(t *testing.T) {
 }
 
 // TestSYNFlood: open connections outlive a flood of new ones of either family,
-// and the newest of these get in.
+// and the newest of these get in, when it is slow enough for the handshakes
+// among them.
 func TestSYNFlood(t *testing.T) {
 	const size, open, flood = 1000, 300, 5000
 	r := newRig(t, options{flows: size, flows6: size})
@@ -196,6 +197,7 @@ func TestSYNFlood(t *testing.T) {
 			r.arrive(0, kind(frame.TCP, 80, 1+open+i).Bytes())
 		}
 		if i%20 == 0 {
+			r.later(2 * flow.Handshake * 20 / (size - open))
 			r.poll()
 		}
 	}
@@ -245,6 +247,7 @@ func TestNothingAllocatesInAnyMode(t *testing.T) {
 			}
 		}
 		r.poll()
+		r.later(2 * flow.Handshake)
 	}
 	round()
 	r.ports[1].Sent = nil

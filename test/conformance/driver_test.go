@@ -42,9 +42,10 @@ type rig struct {
 	others *others // besides the case's packets; nil: none
 }
 
-func newRig(t *testing.T) *rig { return newRigWith(t, worker.DefaultLimits()) }
+func newRig(t *testing.T) *rig { return newRigWith(t, worker.DefaultLimits(), 64) }
 
-func newRigWith(t *testing.T, limits worker.Limits) *rig {
+// newRigWith has room for that many flows of each family.
+func newRigWith(t *testing.T, limits worker.Limits, flows int) *rig {
 	r := &rig{T: t, world: world.New(1), pool: fake.NewPoolOf(256, fake.Headroom+world.JumboMTU+18), kernel: packet.NewKernelRings(2, 64)}
 	ports := make([]packet.Port, 2)
 	for i := range ports {
@@ -57,7 +58,7 @@ func newRigWith(t *testing.T, limits worker.Limits) *rig {
 		r.ports[i], ports[i] = p, p
 	}
 	var err error
-	r.table, err = flow.New(flow.Config{Flows: 64, Flows6: 64})
+	r.table, err = flow.New(flow.Config{Flows: flows, Flows6: flows})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, r.table.Close()) })
 	r.worker = worker.New(worker.Config{

@@ -99,7 +99,7 @@ func newBench(t *testing.T, m *mutator) *bench {
 	for class := range most.Kernel {
 		most.Kernel[class] = 1 << 31
 	}
-	b := &bench{rig: newRigWith(t, most), m: m}
+	b := &bench{rig: newRigWith(t, most, 1+mutants(t)/100), m: m} // full near the end: what is young makes no room
 	for i, p := range b.ports {
 		p.Sent = func(f []byte) { b.sent++; b.checkSent(i, f) }
 	}

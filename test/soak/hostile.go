@@ -45,6 +45,7 @@ func (s *soak) hostile(p *phase) error {
 // than the table has room for.
 func (s *soak) flood(p *phase, fd int, f *forge, r *rand.Rand) {
 	kind := []string{"SYN flood", "UDP flood"}[r.IntN(2)]
+	s.watch.note(kind)
 	for range burst {
 		s.throw(fd, f, r, ofBurst, kind)
 		p.sleep(15 * time.Millisecond)

@@ -11,6 +11,8 @@
 //	rough.go     changes that may cost connections, and when they were under way
 //	network.go   neighbors, routes, links of the gateway change
 //	hostile.go   frames that nobody should send; frames.go builds them
+//	watch.go     segments that passed the hosts; story.go tells what they say of a
+//	             connection that was reset
 //	configure.go the daemon's configuration for it
 //	state.go     what the daemon holds, process.go its process; judge.go compares
 //
@@ -80,6 +82,9 @@ func (s *soak) course(ctx context.Context, warm, long time.Duration) error {
 		return err
 	}
 	fmt.Print(s.tally.report())
+	if n := s.watch.missed(); n > 0 {
+		say("%d segments passed unseen: what is told of resets may lack some", n)
+	}
 	rows := compare(begin, end)
 	fmt.Print(table(rows))
 	return errors.Join(s.tally.verdict(), leaks(rows), s.daemonErrors())

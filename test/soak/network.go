@@ -32,7 +32,7 @@ func (s *soak) disturb(p *phase) error {
 	p.loop(8*time.Second, func(r *rand.Rand) {
 		link := []string{"lan gw-eth0", "lan gw-eth1", "lan rs1-eth0", "lan client-eth0", "gw eth0", "gw eth1"}[r.IntN(6)]
 		host, device, _ := strings.Cut(link, " ")
-		s.flap(host, device, time.Duration(50+r.IntN(400))*time.Millisecond)
+		s.flap(host, device, time.Duration(50+r.IntN(1000))*time.Millisecond)
 	})
 	return nil
 }
@@ -41,6 +41,7 @@ func family(r *rand.Rand) string { return []string{"4", "6"}[r.IntN(2)] }
 
 // ip changes the network of a host.
 func (s *soak) ip(kind, host string, args ...string) {
+	s.watch.note(host + ": " + kind + ": ip " + strings.Join(args, " "))
 	_, err := s.lab.ip(host, args...)
 	s.tally.done("network: "+kind, err)
 }

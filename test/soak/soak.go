@@ -22,6 +22,7 @@ type soak struct {
 	rough   []*site
 	harms   *harms
 	tally   *tally
+	watch   *watch
 	mu      sync.Mutex // held for each change of the configuration
 	macs    [2][6]byte // of the gateway's ports
 	sums    map[string]string
@@ -46,6 +47,10 @@ func (s *soak) prepare() error {
 	if err := s.portMACs(); err != nil {
 		return err
 	}
+	if s.watch, err = openWatch(s.lab); err != nil {
+		return err
+	}
+	s.tally.tell = s.watch.tell
 	if s.sums, err = sums(s.lab.root); err != nil {
 		return err
 	}

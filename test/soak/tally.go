@@ -18,6 +18,9 @@ type tally struct {
 	harms  *harms
 	kinds  map[string]*count
 	failed []string // the first of them
+
+	// tell finds out about a connection that was reset; nil: nobody can.
+	tell func(*site, time.Time, error) story
 }
 
 // count is one kind of thing.
@@ -52,8 +55,14 @@ func (t *tally) done(kind string, err error) { t.record(kind, nil, time.Time{}, 
 
 // record counts a connection or exchange of a site, that took from began to now
 // and carried bytes of data. A failure is explained when something harmful was
-// under way at its site meanwhile, and counts against the daemon otherwise.
+// under way at its site meanwhile, and counts against the daemon otherwise; so does
+// a reset by others than the gateway.
 func (t *tally) record(kind string, s *site, began time.Time, bytes uint64, err error) {
+	ended, reset, by := time.Now(), (*story)(nil), ""
+	if s != nil && t.tell != nil && isReset(err) {
+		told := t.tell(s, began, err)
+		reset, by = &told, " (reset by "+told.resetter()+")"
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	c := t.kind(kind)
@@ -65,16 +74,19 @@ func (t *tally) record(kind string, s *site, began time.Time, bytes uint64, err 
 	name := ""
 	if s != nil {
 		name = s.name + ": "
-		if why := t.harms.explain(s.key, began, time.Now()); why != "" {
+		if why := t.harms.explain(s.key, began, ended); why != "" && (reset == nil || reset.intended()) {
 			c.explained++
-			c.why[why]++
+			c.why[why+by]++
 			return
 		}
 	}
 	c.failed++
 	if len(t.failed) < shown {
-		t.failed = append(t.failed, fmt.Sprintf("%s %s: %s%v", time.Now().Format("15:04:05.000"), kind, name, err))
+		t.failed = append(t.failed, fmt.Sprintf("%s %s: %s%v%s", ended.Format("15:04:05.000"), kind, name, err, by))
 		fmt.Println("FAILED", t.failed[len(t.failed)-1])
+		if reset != nil {
+			fmt.Print(reset)
+		}
 	}
 }
 

@@ -92,7 +92,7 @@ func (t *Table) emptySlot(i uint32, budget int, expired func(Index, *Common)) (l
 			hashed++
 		}
 		if i == 0 || met-looked == lookAhead {
-			if t.look(&queue[looked%lookAhead], expired) {
+			if t.finish(&queue[looked%lookAhead], expired) {
 				ended++
 			}
 			looked++
@@ -110,8 +110,8 @@ func (t *Table) prefetchEnd(c *coming) {
 	}
 }
 
-// look ends a flow, or finds another slot for it.
-func (t *Table) look(c *coming, expired func(Index, *Common)) (ended bool) {
+// finish ends a flow, or finds another slot for it.
+func (t *Table) finish(c *coming, expired func(Index, *Common)) (ended bool) {
 	e := t.common(c.index)
 	if !t.overdue(e) {
 		t.rearm(uint32(c.index), e)

@@ -77,6 +77,20 @@ func (b *Buf) Prepend(n int) bool {
 	return true
 }
 
+// Wrap trims the frame to end bytes, which it must have, and grows it by n at the
+// front, whose content is undefined. It reports false, and changes nothing, when the
+// headroom is less or the frame would be longer than limit.
+func (b *Buf) Wrap(end, n uint16, limit uint32) bool {
+	length := uint32(end) + uint32(n)
+	if n > b.dataOff || length > limit {
+		return false
+	}
+	b.dataOff -= n
+	b.dataLen = uint16(length)
+	b.pktLen = length
+	return true
+}
+
 // Cut removes n bytes from the front. It changes nothing when the frame is
 // shorter.
 func (b *Buf) Cut(n int) {

@@ -38,6 +38,15 @@ func TestBufModel(t *testing.T) {
 					length = min(length, n)
 				}
 			},
+			"wrap": func(t *rapid.T) {
+				end, n := rapid.IntRange(0, length).Draw(t, "end"), rapid.IntRange(0, 200).Draw(t, "n")
+				limit := rapid.IntRange(0, 400).Draw(t, "limit")
+				fits := n <= head && end+n <= limit
+				assert.Equal(t, fits, b.Wrap(uint16(end), uint16(n), uint32(limit)))
+				if fits {
+					head, length = head-n, end+n
+				}
+			},
 			"set": func(t *rapid.T) {
 				n := number(t)
 				fits := n >= 0 && head+n <= size

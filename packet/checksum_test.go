@@ -109,6 +109,21 @@ func TestDecrementTTL(t *testing.T) {
 	}
 }
 
+// TestDecrementTTLOfAnyChecksum: right or wrong, it is updated as any other word's
+// change would, and nothing beside it changes.
+func TestDecrementTTLOfAnyChecksum(t *testing.T) {
+	for c := range 1 << 16 {
+		ip := packet.IPv4{0x45, 7: 9, 8: byte(1 + c%255), 9: byte(c >> 3), 12: 1}
+		binary.LittleEndian.PutUint16(ip[10:], uint16(c))
+		want := ip
+		want[8]--
+		binary.LittleEndian.PutUint16(want[10:], packet.AddDelta(uint16(c), packet.TTLDelta))
+		if ip.DecrementTTL(); ip != want {
+			t.Fatalf("checksum %#04x: %x, not %x", c, ip, want)
+		}
+	}
+}
+
 // TestForward: new addresses and TTL at once leave the header's checksum right.
 func TestForward(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

@@ -12,7 +12,7 @@ func IPv6At(frame []byte, off uint8) *IPv6 { return (*IPv6)(frame[off:]) }
 func (h *IPv6) Version() uint8 { return h[0] >> 4 }
 
 // TrafficClass is what IPv4 calls TOS.
-func (h *IPv6) TrafficClass() uint8 { return h[0]<<4 | h[1]>>4 }
+func (h *IPv6) TrafficClass() uint8 { return uint8(binary.BigEndian.Uint16(h[0:2]) >> 4) }
 
 // PayloadLen is the length of everything behind this header, in bytes.
 func (h *IPv6) PayloadLen() int { return int(binary.BigEndian.Uint16(h[4:6])) }

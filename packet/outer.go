@@ -2,71 +2,51 @@ package packet
 
 import (
 	"encoding/binary"
+	"math/bits"
 	"net/netip"
 )
 
 // Outer is the outer IP header of a tunnel, as far as it does not depend on what
 // is inside. The zero value is none.
 type Outer struct {
-	addrs [4]uint64 // raw, as in the header; of IPv4 the first word alone
-	sum   uint32    // IPv4: of addrs, in 16-bit words, not folded
-	size  uint8     // bytes of the header
+	sum   uint32   // IPv4: of addrs, in 16-bit words, folded
+	size  uint16   // bytes of the header
+	kind  uint16   // EtherType, raw
+	addrs [32]byte // as in the header; of IPv4 the first 8 alone
 }
 
 // NewOuter is the header from one address to another of the same family.
 func NewOuter(from, to netip.Addr) Outer {
+	o := Outer{size: IPv6Len, kind: bits.ReverseBytes16(EtherTypeIPv6)}
+	n := copy(o.addrs[:], from.AsSlice())
+	n += copy(o.addrs[n:], to.AsSlice())
 	if from.Is4() {
-		src, dst := from.As4(), to.As4()
-		addrs := uint64(binary.LittleEndian.Uint32(src[:])) | uint64(binary.LittleEndian.Uint32(dst[:]))<<32
-		return Outer{[4]uint64{addrs}, uint32(Fold(addrs)), IPv4Len}
+		o.size, o.kind, o.sum = IPv4Len, bits.ReverseBytes16(EtherTypeIPv4), uint32(Sum(o.addrs[:n]))
 	}
-	src, dst := from.As16(), to.As16()
-	return Outer{[4]uint64{
-		binary.LittleEndian.Uint64(src[:8]), binary.LittleEndian.Uint64(src[8:]),
-		binary.LittleEndian.Uint64(dst[:8]), binary.LittleEndian.Uint64(dst[8:]),
-	}, 0, IPv6Len}
+	return o
 }
 
 // Size is the length of the header in bytes.
-func (o *Outer) Size() int { return int(o.size) }
+func (o *Outer) Size() uint16 { return o.size }
 
 // EtherType is that of the header's family, raw.
-func (o *Outer) EtherType() uint16 {
-	if o.size == IPv4Len {
-		return EtherTypeIPv4>>8 | EtherTypeIPv4<<8&0xffff
-	}
-	return EtherTypeIPv6>>8 | EtherTypeIPv6<<8&0xffff
+func (o *Outer) EtherType() uint16 { return o.kind }
+
+// Put4 writes an IPv4 header in front of length bytes. The rest of its first three
+// words, raw: first has version, header length and TOS; fragment identification and
+// DF; life TTL and protocol.
+func (o *Outer) Put4(h *IPv4, length uint16, first, fragment, life uint32) {
+	size := uint32(bits.ReverseBytes16(IPv4Len + length))
+	sum := first + size + fragment + life + o.sum
+	binary.LittleEndian.PutUint64(h[0:8], uint64(size<<16|first)|uint64(fragment)<<32)
+	binary.LittleEndian.PutUint32(h[8:12], life|^(sum+bits.RotateLeft32(sum, 16))&^0xffff) // as Checksum(Fold(sum))<<16
+	*(*[8]byte)(h[12:20]) = [8]byte(o.addrs[:8])
 }
 
-// Inner is what an outer header takes over of the packet inside. Four fields, so
-// that it stays in registers.
-type Inner struct {
-	Proto uint8
-	TOS   uint8 // traffic class
-	TTL   uint8 // hop limit
-	DF    bool  // don't fragment
-}
-
-// Put4 writes an IPv4 header in front of length bytes. id is its identification,
-// which only packets that may be fragmented need (RFC 6864).
-func (o *Outer) Put4(h *IPv4, length int, in Inner, id uint16) {
-	fragment := uint64(id>>8|id<<8) << 32
-	if in.DF {
-		fragment = 0x40 << 48
-	}
-	size := uint16(IPv4Len + length)
-	head := 0x45 | uint64(in.TOS)<<8 | uint64(size>>8|size<<8)<<16 | fragment
-	ttl := uint64(in.TTL) | uint64(in.Proto)<<8
-	sum := Checksum(Fold(head>>32 + head&0xffffffff + ttl + uint64(o.sum)))
-	binary.LittleEndian.PutUint64(h[0:8], head)
-	binary.LittleEndian.PutUint32(h[8:12], uint32(ttl)|uint32(sum)<<16)
-	binary.LittleEndian.PutUint64(h[12:20], o.addrs[0])
-}
-
-// Put6 writes an IPv6 header in front of length bytes.
-func (o *Outer) Put6(h *IPv6, length int, in Inner) {
-	size := uint16(length)
-	head := uint64(0x60|in.TOS>>4) | uint64(in.TOS<<4)<<8 | uint64(size>>8|size<<8)<<32 | uint64(in.Proto)<<48 | uint64(in.TTL)<<56
-	binary.LittleEndian.PutUint64(h[0:8], head)
-	h.SetAddrs(&o.addrs)
+// Put6 writes an IPv6 header in front of length bytes; first and life are as for an
+// IPv4 header.
+func (o *Outer) Put6(h *IPv6, length uint16, first, life uint32) {
+	head := 6<<60 | uint64(first>>8)<<52 | uint64(length)<<16 | uint64(life)
+	binary.LittleEndian.PutUint64(h[0:8], bits.ReverseBytes64(head))
+	*(*[32]byte)(h[8:40]) = o.addrs
 }

@@ -177,11 +177,12 @@ func (w *Worker) plain6(look uint8) (done int) {
 // its own because the call in it would have them keep everything in memory.
 func (w *Worker) tunnel(s *slot, b *packet.Buf, c *flow.Common, ref flow.Ref, hop service.Hop) bool {
 	bytes, dir := uint32(s.packet.End)-packet.EthernetLen, ref.Dir()
-	if !w.plainTun(s, b, c.Backend, hop.MTU()) {
+	w.ident++
+	h := modes.TunPlain(b, &s.packet, &w.snap.Backends.At(uint32(c.Backend)).Outer, hop.MTU(), w.ident)
+	if h == nil {
 		return false
 	}
-	b.Trim(int(s.packet.End))
-	w.leave(s, b.Head(), hop)
+	w.leave(s, h, hop)
 	c.LastSeen = w.table.Now()
 	c.Sides[dir].Count(bytes)
 	w.load[c.Backend].count(dir, bytes)
@@ -189,18 +190,6 @@ func (w *Worker) tunnel(s *slot, b *packet.Buf, c *flow.Common, ref flow.Ref, ho
 		w.track(c, ref.Index(), dir, s.packet.TCPFlags)
 	}
 	return true
-}
-
-// plainTun encapsulates a packet, unless it would not fit then. s.packet.End is
-// where the outer packet ends afterwards.
-func (w *Worker) plainTun(s *slot, b *packet.Buf, backend service.BackendID, mtu uint16) bool {
-	if s.packet.Plain == 4 {
-		s.packet.Complete4()
-	} else {
-		s.packet.Complete6()
-	}
-	o := &w.snap.Backends.At(uint32(backend)).Outer
-	return int(s.packet.End)-packet.EthernetLen+o.Size() <= int(mtu) && modes.Tun(b, &s.packet, o, uint16(w.rand()))
 }
 
 // leave writes the Ethernet addresses and sets where the packet leaves.

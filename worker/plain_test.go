@@ -270,8 +270,8 @@ func step(t *testing.T, rigs [2]*rig, port int, frames ...[]byte) [][]byte {
 	return sent[0][1-port]
 }
 
-// masked is a frame without what is drawn at random: the identification of tun's
-// outer IPv4 header, and the checksum over it.
+// masked is a frame without what counts the packets of all flows: the identification
+// of tun's outer IPv4 header, and the checksum over it.
 func masked(f []byte) []byte {
 	f = append([]byte(nil), f...)
 	if at := frame.L3(f); f[at]>>4 == 4 && (f[at+9] == 4 || f[at+9] == 41) {

@@ -60,7 +60,7 @@ func (w *Worker) forward(s *slot) packet.Verdict {
 	}
 	overhead := 0
 	if c.Mode == service.ModeTun {
-		overhead = backend.Outer.Size()
+		overhead = int(backend.Outer.Size())
 	}
 	if s.packet.Len()+overhead > int(hop.MTU()) {
 		return w.tooBig(s, w.reported(modes.TooBig(hop.MTU()-uint16(overhead)), c, index, dir))
@@ -85,7 +85,8 @@ func (w *Worker) apply(s *slot, c *flow.Common, index flow.Index, dir flow.Dir, 
 	case c.Mode == service.ModeDR:
 		modes.DR(frame, p)
 	case c.Mode == service.ModeTun:
-		if !modes.Tun(s.buf, p, &backend.Outer, uint16(w.rand())) {
+		w.ident++
+		if !modes.Tun(s.buf, p, &backend.Outer, w.ident) {
 			return packet.DropNoHeadroom
 		}
 	case p.Error && p.IPv6:

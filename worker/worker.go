@@ -52,6 +52,7 @@ type Worker struct {
 	started time.Time
 
 	snap    *service.Snapshot // of this burst
+	ident   uint16            // the last outer IPv4 header's: counts, so that none comes again soon (RFC 6864)
 	slots   [packet.BurstSize]slot
 	numbers [9]uint64                // parse: of the table's hash, of packet.allOnes16, outerAt, of the table's buckets
 	hashes  [packet.BurstSize]uint64 // lookup: by slot, in the form a batch is prefetched in
@@ -115,6 +116,7 @@ func New(cfg Config) *Worker {
 	if w.random == 0 { // where xorshift would stay
 		w.random = uint64(time.Now().UnixNano()) | 1
 	}
+	w.ident = uint16(w.random >> 32) // anywhere
 	for i, port := range cfg.Ports {
 		gate := packet.Gate{MAC: port.Info().MAC.Raw()}
 		if i < len(cfg.VLANs) {

@@ -8,9 +8,10 @@ import (
 
 // What Go's runtime does to a worker: docs/decisions/stalls.md.
 const (
-	spareProcessors = 1   // of Go's, beyond one per worker and housekeeping CPU
-	gcPercent       = 800 // in place of Go's 100
-	leastMemoryMB   = 256 // of the soft limit that bounds what gcPercent lets grow
+	spareProcessors = 1     // of Go's, beyond one per worker and housekeeping CPU
+	gcPercent       = 12800 // in place of Go's 100, at which it collects from 4 MB on: from 512
+	leastMemoryMB   = 256   // of the soft limit that bounds what gcPercent lets grow
+	mostMemoryMB    = 2048
 )
 
 // SetProcessors sets GOMAXPROCS for a number of spinning workers and CPUs for
@@ -21,8 +22,8 @@ func SetProcessors(workers, others int) {
 }
 
 // collectRarely makes collections rare, for each stops the workers, twice. Memory
-// stays bounded: near a quarter of what is available, Go collects as often as it
-// must. GOGC and GOMEMLIMIT come first.
+// stays bounded: near memoryLimit Go collects as often as it must. GOGC and
+// GOMEMLIMIT come first.
 func collectRarely() error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
@@ -34,6 +35,12 @@ func collectRarely() error {
 	if err != nil {
 		return failure("set Go's memory limit", "/proc/meminfo", err, "set GOMEMLIMIT")
 	}
-	debug.SetMemoryLimit(int64(max(mb/4, leastMemoryMB)) << 20)
+	debug.SetMemoryLimit(memoryLimit(mb))
 	return nil
+}
+
+// memoryLimit is a quarter of the available MB, within bounds, in bytes. Flow tables and
+// packet buffers are not in it: Go knows nothing of them.
+func memoryLimit(available int) int64 {
+	return int64(min(max(available/4, leastMemoryMB), mostMemoryMB)) << 20
 }

@@ -9,8 +9,10 @@ import (
 )
 
 // breatheEvery is how long Go's runtime waits at most before it gets at a worker that
-// holds its thread: stops of the world last as much longer.
-const breatheEvery = 50 * time.Microsecond
+// holds its thread: stops of the world last as much longer, for all others. It is no
+// shorter because each breath is also a moment in which Go's monitor may take the
+// worker's processor (docs/decisions/stalls.md).
+const breatheEvery = time.Millisecond
 
 // grip is a worker's hold on its thread.
 type grip struct {

@@ -81,12 +81,18 @@ func (l *lab) get(key api.Key, path string) (string, error) {
 	return strings.TrimSpace(string(out)), err
 }
 
+// firstPort is below those that the kernel chooses for clients.
+const firstPort = 10000
+
 // getMany makes n requests, each a connection of its own, and returns how often
-// each server answered.
+// each server answered. Each has a port of its own: the kernel may choose one again
+// that was closed a moment ago, and whoever sees the client's packets alone (dr, tun)
+// takes that for the same flow, as Linux IPVS does.
 func (l *lab) getMany(n int, key api.Key, mark string) map[string]int {
 	l.t.Helper()
-	loop := fmt.Sprintf(`for ((i = 0; i < %d; i++)); do %s '%s?'$i || exit; done`,
-		n, strings.Replace(strings.Join(curl, " "), "*", "'*'", 1), url(key, mark))
+	loop := fmt.Sprintf(`for ((i = 0; i < %d; i++)); do %s --local-port $((%d + i)) '%s?'$i || exit; done`,
+		n, strings.Replace(strings.Join(curl, " "), "*", "'*'", 1), firstPort+l.port, url(key, mark))
+	l.port += n
 	answers := map[string]int{}
 	for _, name := range strings.Fields(l.run("client", "bash", "-c", loop)) {
 		answers[name]++

@@ -31,6 +31,7 @@ type lab struct {
 	variant string // of lab.sh
 	dir     string // configuration, control socket, logs
 	n       int    // daemons launched
+	port    int    // the client's next, of those that getMany chooses
 }
 
 var labs atomic.Uint32

@@ -39,7 +39,8 @@ main() {
 	done
 	fingerprint=$(lab_fingerprint)
 	"$BUILD/soak" -lab "$LAB_ID" -root "$ROOT" -configure "${WORKERS:-1}"
-	lab_daemon_start
+	# The live heap is what a collection finds: at sluiced's own setting too few come.
+	GOGC=100 lab_daemon_start
 	lab_exec client "$BUILD/soak" -lab "$LAB_ID" "${args[@]}" || status=$?
 	say "stopping sluiced, looking for what it left behind"
 	lab_daemon_leave "$fingerprint" || status=1

@@ -25,15 +25,6 @@ func (t *Table) PrefetchBucket(hash uint64) {
 	prefetch(unsafe.Pointer(&t.index.buckets[t.index.home(hash)]))
 }
 
-// Entry4 is the entry of a ref that Candidates gave, nil for refs of IPv6 flows, one
-// that no packet matches for 0.
-func (t *Table) Entry4(ref Ref) *Entry4 {
-	if i := ref.Index(); int(i) < len(t.hot4) {
-		return &t.hot4[i]
-	}
-	return nil
-}
-
 // Found is what Candidates gives for a burst.
 type Found struct {
 	Refs    [packet.BurstSize]Ref

@@ -83,16 +83,18 @@ type Side struct {
 	Ports uint32            // raw, as in Tuple4
 	Hop   service.NextHopID // towards the backend or the client; 0: to be resolved
 
-	// Bytes in the low 32 bits, then packets in 16. The last 16 are no count: of
-	// requests the delta of the IPv4 header's sum, of replies that of TCP's and
-	// UDP's; see Deltas.
-	counts uint64
+	Counts Counts
 }
 
-// Fields of Side.counts. A side is full long before one runs into the next.
+// Counts are what has passed of a side, in one word: bytes in the low 30 bits, then
+// packets in 16. The last 16 are no count: of requests the delta of the IPv4 header's
+// sum, of replies that of TCP's and UDP's; see Deltas.
+type Counts uint64
+
+// Fields of Counts. A side is full long before one runs into the next.
 const (
-	onePacket = 1 << 32
-	isFull    = onePacket << 15 // packets: 32768; of 65535 bytes at most each
+	onePacket = 1 << 30
+	isFull    = onePacket << 14 // packets: 16384; of 65535 bytes at most each
 	deltaBit  = 48
 )
 
@@ -103,14 +105,14 @@ func (c *Common) SetDeltas(ip, l4 uint16) {
 	c.Sides[Reply].setDelta(l4)
 }
 
-func (s *Side) setDelta(delta uint16) { s.counts = s.counts&(1<<deltaBit-1) | uint64(delta)<<deltaBit }
+func (s *Side) setDelta(delta uint16) { s.Counts = s.Counts&(1<<deltaBit-1) | Counts(delta)<<deltaBit }
 
 // Deltas are what the rewrite of a packet in direction d adds to both sums: for
 // replies the complement, all bits flipped without a branch, because directions
 // cannot be predicted.
 func (c *Common) Deltas(d Dir) (ip, l4 uint16) {
 	sign := -uint16(d & 1)
-	return uint16(c.Sides[Request].counts>>deltaBit) ^ sign, uint16(c.Sides[Reply].counts>>deltaBit) ^ sign
+	return uint16(c.Sides[Request].Counts>>deltaBit) ^ sign, uint16(c.Sides[Reply].Counts>>deltaBit) ^ sign
 }
 
 // cold is the part of a flow that most packets leave alone.
@@ -126,16 +128,16 @@ type Counters struct {
 	Packets, Bytes [2]uint64
 }
 
-// Count adds a packet of at most 65535 bytes to a side that is not full. Entries
-// count some packets themselves, so that a packet touches one cache line.
-func (s *Side) Count(bytes uint32) { s.counts += uint64(bytes) + onePacket }
+// Plus is the counts after a packet of at most 65535 bytes, of a side that is not full.
+// Entries count some packets themselves, so that a packet touches one cache line.
+func (c Counts) Plus(bytes uint64) Counts { return c + (Counts(bytes) + onePacket) }
 
-// Full says whether Table.Settle must come before the next Count.
-func (s *Side) Full() bool { return s.counts&isFull != 0 }
+// Full says whether Table.Settle must come before the next packet is counted.
+func (c Counts) Full() bool { return c&isFull != 0 }
 
-func (s *Side) bytes() uint64   { return s.counts & (onePacket - 1) }
-func (s *Side) packets() uint64 { return s.counts >> 32 & 0xffff }
-func (s *Side) clear()          { s.counts &^= 1<<deltaBit - 1 }
+func (s *Side) bytes() uint64   { return uint64(s.Counts & (onePacket - 1)) }
+func (s *Side) packets() uint64 { return uint64(s.Counts / onePacket & 0xffff) }
+func (s *Side) clear()          { s.Counts &^= 1<<deltaBit - 1 }
 
 // Settle moves what an entry of either family counted to its cold part.
 func (t *Table) Settle(i Index) {

@@ -22,7 +22,7 @@ import (
 // entries out alike refuses the file. The index, the wheel and the free lists
 // follow from the entries and are not in it, and so neither is the hash's seed.
 const (
-	fileVersion  = 1
+	fileVersion  = 2
 	headerSize   = 2048
 	clocksOffset = headerSize
 	recordOffset = 4096

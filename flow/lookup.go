@@ -34,10 +34,15 @@ type Found struct {
 // Entry4 is the entry of Refs[i], which is no IPv6 flow's; that of ref 0 fits no packet.
 func (f *Found) Entry4(i int) *Entry4 { return (*Entry4)(f.entries[i]) }
 
+// Entry6 is the entry of Refs[i], which is an IPv6 flow's. Of others it must not be read.
+func (f *Found) Entry6(i int) *Entry6 { return (*Entry6)(f.entries[i]) }
+
 // SetFound makes ref the one of packet i.
 func (t *Table) SetFound(f *Found, i int, ref Ref) {
 	f.Refs[i] = ref
-	if !ref.IPv6() {
+	if ref.IPv6() {
+		f.entries[i] = unsafe.Pointer(&t.hot6[ref.Index().position()])
+	} else {
 		f.entries[i] = unsafe.Pointer(&t.hot4[ref.Index()])
 	}
 }

@@ -84,7 +84,7 @@ func TestForeignHeaders(t *testing.T) {
 	}{
 		{"magic", func(h *header, _ []byte) { h.magic[0] = 'S' }, `begins with "Sluiceft", not "sluiceft".*check the path`},
 		{"order", func(h *header, _ []byte) { h.order = 0x04030201 }, "0x04030201.*another architecture.*remove the file"},
-		{"version", func(h *header, _ []byte) { h.version = 7 }, "version 7, this program reads 1: remove"},
+		{"version", func(h *header, _ []byte) { h.version = 7 }, "version 7, this program reads 2: remove"},
 		{"layout", func(h *header, _ []byte) { h.layout++ }, "layout .*another release.*remove"},
 		{"tick", func(h *header, _ []byte) { h.tick = 5 }, "ticks of 5 ns.*remove"},
 		{"boot", func(h *header, _ []byte) { h.boot[3]++ }, "before this machine started: remove"},

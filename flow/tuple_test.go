@@ -100,8 +100,8 @@ func either(f Family, n int) entry {
 func (t *Table) pass(i Index, d Dir, bytes uint32) {
 	c := t.Common(i)
 	c.LastSeen = t.Now()
-	if c.Sides[d].Full() {
+	if c.Sides[d].Counts.Full() {
 		t.Settle(i)
 	}
-	c.Sides[d].Count(bytes)
+	c.Sides[d].Counts = c.Sides[d].Counts.Plus(uint64(bytes))
 }

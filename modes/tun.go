@@ -43,27 +43,27 @@ func Tun(b *packet.Buf, p *packet.Parsed, o *packet.Outer, id uint16) bool {
 	return true
 }
 
-// TunPlain is Tun for a plain packet, unless it would not fit into mtu bytes then.
-// It returns where the frame begins afterwards, and nil if it has changed nothing.
-// All its offsets are fixed, which takes half the instructions; it calls nothing.
-func TunPlain(b *packet.Buf, p *packet.Parsed, o *packet.Outer, mtu, id uint16) *[packet.PlainLen]byte {
-	inside, end, size := b.Head(), p.End, o.Size()
-	if !b.Wrap(end, size, uint32(mtu)+packet.EthernetLen) {
+// TunPlain is Tun for a plain packet of that many bytes, of IPv6 if six, unless it
+// would not fit into mtu bytes then. It returns where the frame begins afterwards, and
+// nil if it has changed nothing. All its offsets are fixed, which takes half the
+// instructions; it calls nothing.
+func TunPlain(b *packet.Buf, length uint16, six bool, o *packet.Outer, mtu, id uint16) *[packet.PlainLen]byte {
+	inside, size := b.Head(), o.Size()
+	if !b.Wrap(packet.EthernetLen+length, size, uint32(mtu)+packet.EthernetLen) {
 		return nil
 	}
-	p.End = end + size
 	var first, fragment, life uint32
-	if p.Plain == 4 {
-		first, fragment, life = inner4((*packet.IPv4)(inside[packet.EthernetLen:]), id)
-	} else {
+	if six {
 		first, fragment, life = inner6((*packet.IPv6)(inside[packet.EthernetLen:]), id)
+	} else {
+		first, fragment, life = inner4((*packet.IPv4)(inside[packet.EthernetLen:]), id)
 	}
 	h := b.Head()
 	binary.LittleEndian.PutUint16(h[12:14], o.EtherType())
 	if size == packet.IPv4Len {
-		o.Put4((*packet.IPv4)(h[packet.EthernetLen:]), end-packet.EthernetLen, first, fragment, life)
+		o.Put4((*packet.IPv4)(h[packet.EthernetLen:]), length, first, fragment, life)
 	} else {
-		o.Put6((*packet.IPv6)(h[packet.EthernetLen:]), end-packet.EthernetLen, first, life)
+		o.Put6((*packet.IPv6)(h[packet.EthernetLen:]), length, first, life)
 	}
 	return h
 }

@@ -48,7 +48,7 @@ func Parse(frame []byte, g *Gate, p *Parsed) Verdict {
 	if !allOnes16(sum+carry) || Unusual4(addrs) {
 		return ParseUnplain4(frame, g, p)
 	}
-	flags, payload := uint8(0), total-IPv4Len
+	payload := total - IPv4Len
 	switch h[23] {
 	case ProtoUDP:
 		if n := int(binary.BigEndian.Uint16(h[38:40])); n < UDPLen || n > payload {
@@ -58,13 +58,10 @@ func Parse(frame []byte, g *Gate, p *Parsed) Verdict {
 		if n := int(h[46]>>4) * 4; n < TCPLen || n > payload {
 			return ParseUnplain4(frame, g, p)
 		}
-		flags = h[47]
 	default:
 		return ParseUnplain4(frame, g, p)
 	}
-	p.Addrs, p.Ports = addrs, binary.LittleEndian.Uint32(h[34:38])
-	p.Complete4()
-	p.Plain, p.End, p.Proto, p.TCPFlags = 4, uint16(EthernetLen+total), h[23], flags
+	p.SetPlain4(h)
 	return Pending
 }
 
@@ -72,17 +69,28 @@ func Parse(frame []byte, g *Gate, p *Parsed) Verdict {
 // to a group, or from where no host may send.
 func Unusual4(addrs uint64) bool { return byte(addrs>>32) >= 224 || martian(addrs) }
 
-// Complete4 sets what follows from being plain IPv4: all but Addrs, Ports, End,
-// Proto, TCPFlags and Plain itself.
-func (p *Parsed) Complete4() {
-	p.L4, p.QuotedL4, p.VLAN, p.L3, p.IPv6 = EthernetLen+IPv4Len, 0, 0, EthernetLen, false
-	p.Fragment, p.Error, p.Class = false, false, ClassOther
+// SetPlain4 is what Parse says of a plain IPv4 frame.
+func (p *Parsed) SetPlain4(h *[PlainLen]byte) {
+	*p = Parsed{
+		Addrs: binary.LittleEndian.Uint64(h[26:34]), Ports: binary.LittleEndian.Uint32(h[34:38]),
+		End:   EthernetLen + binary.BigEndian.Uint16(h[16:18]),
+		Proto: h[23], L3: EthernetLen, L4: EthernetLen + IPv4Len, Plain: 4, Class: ClassOther,
+	}
+	if p.Proto == ProtoTCP {
+		p.TCPFlags = h[47]
+	}
 }
 
-// Complete6 is Complete4 for IPv6.
-func (p *Parsed) Complete6() {
-	p.Addrs, p.L4, p.QuotedL4, p.VLAN, p.L3, p.IPv6 = 0, EthernetLen+IPv6Len, 0, 0, EthernetLen, true
-	p.Fragment, p.Error, p.Class = false, false, ClassOther
+// SetPlain6 is SetPlain4 for IPv6.
+func (p *Parsed) SetPlain6(frame []byte) {
+	*p = Parsed{
+		Ports: binary.LittleEndian.Uint32(frame[54:58]),
+		End:   EthernetLen + IPv6Len + binary.BigEndian.Uint16(frame[18:20]),
+		Proto: frame[20], L3: EthernetLen, L4: EthernetLen + IPv6Len, IPv6: true, Plain: 6, Class: ClassOther,
+	}
+	if p.Proto == ProtoTCP {
+		p.TCPFlags = frame[67]
+	}
 }
 
 // ParseUnplain4 is Parse for a frame that is known not to be plain IPv4.

@@ -32,16 +32,27 @@ type NextHops struct {
 	slots [MaxNextHops]hopSlot
 }
 
-// hopSlot is a next hop in the form that rewriting stores.
+// hopSlot is a next hop in the form that rewriting stores. A resolved one has an exit.
 type hopSlot struct {
-	dstSrc atomic.Uint64 // first 8 bytes of the Ethernet header, little-endian; 0: not resolved
-	rest   atomic.Uint64 // next 4 bytes, port<<32, MTU<<48
+	dstSrc atomic.Uint64 // first 8 bytes of the Ethernet header, little-endian
+	rest   atomic.Uint64 // next 4 bytes, exit<<32, MTU<<48
 	vlan   atomic.Uint64
 	_      uint64
 }
 
-// tagged in the port's place of rest: frames carry a tag.
-const tagged = 1 << 15
+// Exit is a port, and whether frames carry a tag there, so that one comparison tells all
+// that nearly all packets need: exits without a tag, ExitOf, are the highest, those of
+// lower ports above those of higher ones; then come those with a tag; 0 is none.
+type Exit uint16
+
+// untagged is the bit that a tag takes away.
+const untagged Exit = 1 << 15
+
+// ExitOf is that of a port, below 32767, without tag.
+func ExitOf(port uint16) Exit { return ^Exit(port) }
+
+// Port is the index of the port.
+func (x Exit) Port() uint16 { return uint16(^x &^ untagged) }
 
 // Hop is a next hop as Load read it. Two words, so that they stay in registers.
 type Hop struct {
@@ -52,60 +63,58 @@ type Hop struct {
 // Src is bytes 8-11 of the Ethernet header, little-endian: the rest of the source.
 func (h Hop) Src() uint32 { return uint32(h.rest) }
 
-// Port is the index of the port.
-func (h Hop) Port() uint16 { return uint16(h.rest>>32) &^ tagged }
+// Exit is where frames leave, 0 when the next hop is not resolved.
+func (h Hop) Exit() Exit { return Exit(h.rest >> 32) }
 
-// UntaggedPort is Port of a next hop whose frames carry no tag.
-func (h Hop) UntaggedPort() uint16 { return uint16(h.rest >> 32) }
+// Port is the index of the port.
+func (h Hop) Port() uint16 { return h.Exit().Port() }
 
 // Tagged says whether frames carry a tag: VLAN.
-func (h Hop) Tagged() bool { return h.rest>>32&tagged != 0 }
-
-// Untagged says whether frames carry no tag and the port is one of the first n.
-func (h Hop) Untagged(n int) bool { return int(uint16(h.rest>>32)) < n }
+func (h Hop) Tagged() bool { return h.Exit()&untagged == 0 }
 
 // MTU is how many bytes of IP packet fit.
 func (h Hop) MTU() uint16 { return uint16(h.rest >> 48) }
 
 // Fits says whether n bytes of IP packet fit, n below 65536.
-func (h Hop) Fits(n uint32) bool { return uint64(n)<<48 <= h.rest }
+func (h Hop) Fits(n uint64) bool { return n <= h.rest>>48 }
 
 // Load reads next hop id. ok is false when it is not resolved (or id is 0).
 func (n *NextHops) Load(id NextHopID) (h Hop, ok bool) {
 	if id >= MaxNextHops {
 		return h, false
 	}
-	s := &n.slots[id]
-	h = Hop{s.dstSrc.Load(), s.rest.Load()}
-	return h, h.DstSrc != 0
+	if h = n.Of(id); h.Exit() == 0 {
+		return Hop{}, false
+	}
+	return h, true
 }
 
-// Of is Load for the id of a next hop that there is. DstSrc is 0 when it is not resolved.
+// Of is Load for the id of a next hop that there is; Exit is 0 when it is not resolved.
 func (n *NextHops) Of(id NextHopID) Hop {
 	s := &n.slots[id%MaxNextHops]
-	return Hop{s.dstSrc.Load(), s.rest.Load()}
+	rest := s.rest.Load() // first: with an exit, the destination is there
+	return Hop{s.dstSrc.Load(), rest}
 }
 
 // VLAN is the 802.1Q id of a tagged next hop's frames.
 func (n *NextHops) VLAN(id NextHopID) uint16 { return uint16(n.slots[id%MaxNextHops].vlan.Load()) }
 
 // Set publishes what is known of next hop id. Control plane only. Id 0 is
-// reserved and ignored. Ports are below 32768.
+// reserved and ignored. Ports are below 32767.
 func (n *NextHops) Set(id NextHopID, h NextHop) {
 	if id == 0 || id >= MaxNextHops {
 		return
 	}
 	s := &n.slots[id]
 	if !h.Resolved {
-		s.dstSrc.Store(0)
+		s.rest.Store(0)
+		return
 	}
-	port := uint64(h.Port)
+	exit := ExitOf(h.Port)
 	if h.VLAN != 0 {
-		port |= tagged
+		exit &^= untagged
 	}
 	s.vlan.Store(uint64(h.VLAN))
-	s.rest.Store(h.Src.Raw()>>16 | port<<32 | uint64(h.MTU)<<48)
-	if h.Resolved {
-		s.dstSrc.Store(h.Dst.Raw() | h.Src.Raw()<<48)
-	}
+	s.dstSrc.Store(h.Dst.Raw() | h.Src.Raw()<<48)
+	s.rest.Store(h.Src.Raw()>>16 | uint64(exit)<<32 | uint64(h.MTU)<<48)
 }

@@ -8,16 +8,16 @@ import (
 
 // account updates the flow's state, its counters and its backend's. bytes is
 // the length of the IP packet as it came.
-func (w *Worker) account(s *slot, c *flow.Common, index flow.Index, dir flow.Dir, bytes uint32) {
+func (w *Worker) account(s *slot, c *flow.Common, index flow.Index, dir flow.Dir, bytes uint64) {
 	c.LastSeen = w.table.Now()
 	if s.packet.Proto == packet.ProtoTCP {
 		w.track(c, index, dir, s.packet.TCPFlags)
 	}
 	side := &c.Sides[dir&1]
-	if side.Full() {
+	if side.Counts.Full() {
 		w.table.Settle(index)
 	}
-	side.Count(bytes)
+	side.Counts = side.Counts.Plus(bytes)
 	l := &w.load[c.Backend]
 	l.count(dir, bytes)
 	w.touchLoad(c.Backend, l)

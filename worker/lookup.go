@@ -10,39 +10,38 @@ func (w *Worker) lookup(slots []slot) {
 	w.table.Candidates(&w.hashes, &w.found, len(slots))
 }
 
-// complete does for a plain IPv4 packet without a known flow what parsePlain left out.
-// It says whether the packet may have a flow.
-func (w *Worker) complete(s *slot) bool {
-	if packet.Unusual4(s.packet.Addrs) {
-		s.verdict = packet.ParseUnplain4(s.buf.Bytes(), &w.gates[s.buf.Port], &s.packet)
-		return s.verdict == packet.Pending
-	}
-	s.packet.Complete4()
-	return true
-}
-
-// search finds the flows of packets that plain has left.
-func (w *Worker) search(slots []slot) {
+// search finds the flows of packets that plain has left, and writes down of them what
+// parse did not.
+func (w *Worker) search(slots []slot, done uint64) {
 	for i := range slots {
-		s := &slots[i]
-		if s.verdict != packet.Pending {
+		if done>>i&1 != 0 {
 			continue
 		}
+		s := &slots[i]
 		s.buf, s.hash, s.ref = w.in[i], w.hashes[i], w.found.Refs[i]
-		switch s.packet.Plain {
-		case 4:
-			if !w.complete(s) {
-				continue
-			}
-		case 6:
-			s.packet.Complete6()
+		switch {
+		case w.four>>i&1 != 0:
+			w.complete(s)
+		case w.six>>i&1 != 0:
+			s.verdict = packet.Pending
+			s.packet.SetPlain6(s.buf.Bytes())
 		}
 		switch {
+		case s.verdict != packet.Pending:
 		case s.packet.Fragment:
 			s.ref = 0
 		case s.ref == 0 && !w.table.Chained(s.hash):
 		case s.ref == 0 || !w.matches(s):
 			s.ref = w.find(s)
 		}
+	}
+}
+
+// complete writes down what a plain IPv4 packet is, and checks what parsePlain left out.
+func (w *Worker) complete(s *slot) {
+	s.verdict = packet.Pending
+	s.packet.SetPlain4(s.buf.Head())
+	if packet.Unusual4(s.packet.Addrs) {
+		s.verdict = packet.ParseUnplain4(s.buf.Bytes(), &w.gates[s.buf.Port], &s.packet)
 	}
 }

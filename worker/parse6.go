@@ -17,7 +17,8 @@ func (w *Worker) parseAhead6(n, port int) (taken uint64) {
 }
 
 // parsePlain6 is parsePlain for IPv6 without extension headers, in Go, and for the
-// packets of all ports; it loads no buckets. It sets what plain6 reads of a slot.
+// packets of all ports; it loads no buckets. It leaves slots
+// alone.
 //
 // All of it is one loop, because the compiler inlines nothing as long as a
 // packet's checks. A source that begins with eight zero bytes, as those do that no
@@ -47,7 +48,7 @@ func (w *Worker) parsePlain6(from, to, port int) (taken uint64) {
 		if payload > b.Len()-at6 || byte(d0) == 0xff || byte(s0) == 0xff || s0 == 0 || (s0^d0)|(s1^d1) == 0 {
 			continue
 		}
-		proto, flags := h[20], uint8(0)
+		proto := h[20]
 		if proto == packet.ProtoUDP {
 			if size := int(binary.BigEndian.Uint16(h[58:60])); size < packet.UDPLen || size > payload {
 				continue
@@ -60,13 +61,9 @@ func (w *Worker) parsePlain6(from, to, port int) (taken uint64) {
 			if size := tcp.HeaderLen(); size < packet.TCPLen || size > payload {
 				continue
 			}
-			flags = tcp.Flags()
 		}
-		s, ports := &w.slots[i], binary.LittleEndian.Uint32(h[at6:])
-		s.packet.Ports, s.packet.End, s.packet.Proto, s.packet.TCPFlags = ports, uint16(at6+payload), proto, flags
-		s.packet.Plain, s.verdict = 6, packet.Pending
 		src, dst := table.HashAddrs6(s0, s1, d0, d1)
-		w.hashes[i] = table.HashPorts6(src, dst, ports, proto)
+		w.hashes[i] = table.HashPorts6(src, dst, binary.LittleEndian.Uint32(h[at6:]), proto)
 		taken |= 1 << i
 	}
 	return taken

@@ -1,8 +1,6 @@
 package worker
 
 import (
-	"unsafe"
-
 	"github.com/sluice-lb/sluice/packet"
 )
 
@@ -10,29 +8,23 @@ import (
 
 // What parse_amd64.s has to know, in the form that the assembler gets to see.
 const (
-	ahead     = packet.Ahead
-	frameAt   = packet.OffsetFrame
-	bufAddr   = packet.OffsetAddr
-	bufPort   = packet.OffsetPort
-	bufOff    = packet.OffsetDataOff
-	bufSegs   = packet.OffsetNbSegs
-	bufLen    = packet.OffsetDataLen
-	plainLen  = packet.PlainLen
-	udp       = packet.ProtoUDP
-	tcp       = packet.ProtoTCP
-	slotAddrs = unsafe.Offsetof(slot{}.packet) + unsafe.Offsetof(slot{}.packet.Addrs)
-	slotPorts = unsafe.Offsetof(slot{}.packet) + unsafe.Offsetof(slot{}.packet.Ports)
-	slotEnd   = unsafe.Offsetof(slot{}.packet) + unsafe.Offsetof(slot{}.packet.End)
-	slotProto = unsafe.Offsetof(slot{}.packet) + unsafe.Offsetof(slot{}.packet.Proto)
-	slotFlags = unsafe.Offsetof(slot{}.packet) + unsafe.Offsetof(slot{}.packet.TCPFlags)
-	slotPlain = unsafe.Offsetof(slot{}.packet) + unsafe.Offsetof(slot{}.packet.Plain)
+	ahead    = packet.Ahead
+	frameAt  = packet.OffsetFrame
+	bufAddr  = packet.OffsetAddr
+	bufPort  = packet.OffsetPort
+	bufOff   = packet.OffsetDataOff
+	bufSegs  = packet.OffsetNbSegs
+	bufLen   = packet.OffsetDataLen
+	plainLen = packet.PlainLen
+	udp      = packet.ProtoUDP
+	tcp      = packet.ProtoTCP
 )
 
 // parsePlain parses the plain IPv4 packets of a burst from one port, those with unusual
 // addresses too (packet.Unusual4; no flow has them: see complete), and hashes their
 // tuples: packet.Parse and flow.Table.Hash (TestParsePlainAgrees), in half
 // the instructions that the compiler makes of them, a quarter of all that known
-// flows cost. It sets what plain4 reads of a slot, and returns a bit for each
+// flows cost. It leaves slots alone, and returns a bit for each
 // packet it took; their buckets are being loaded. It loads frames ahead, and notes the
 // port in all of them.
 func (w *Worker) parsePlain(n, port int) (taken uint64) {
@@ -40,7 +32,7 @@ func (w *Worker) parsePlain(n, port int) (taken uint64) {
 	if port == handedOver {
 		gate = int(w.in[0].Port)
 	}
-	return parsePlain4(&w.in, n, port, w.gates[gate].MAC, &w.slots[0], &w.numbers, &w.hashes)
+	return parsePlain4(&w.in, n, port, w.gates[gate].MAC, &w.numbers, &w.hashes)
 }
 
 // parseRest parses what parsePlain did not take.
@@ -54,4 +46,4 @@ func parseRest(frame []byte, gate *packet.Gate, p *packet.Parsed) packet.Verdict
 func prefetchFrames(in *packet.Burst, from, to int)
 
 //go:noescape
-func parsePlain4(in *packet.Burst, n, port int, mac uint64, slots *slot, numbers *[9]uint64, hashes *[packet.BurstSize]uint64) (taken uint64)
+func parsePlain4(in *packet.Burst, n, port int, mac uint64, numbers *[9]uint64, hashes *[packet.BurstSize]uint64) (taken uint64)

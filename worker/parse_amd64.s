@@ -1,13 +1,12 @@
 #include "textflag.h"
 #include "go_asm.h"
-// func parsePlain4(in *packet.Burst, n, port int, mac uint64, slots *slot, numbers *[9]uint64, hashes *[64]uint64) (taken uint64)
+// func parsePlain4(in *packet.Burst, n, port int, mac uint64, numbers *[9]uint64, hashes *[64]uint64) (taken uint64)
 // packet.Parse for plain IPv4, step by step, but for packet.Unusual, and flow.Table.Hash.
 // PTEST is of SSE4.1; DPDK does not run on less than 4.2.
-TEXT ·parsePlain4(SB), NOSPLIT, $0-64
+TEXT ·parsePlain4(SB), NOSPLIT, $0-56
 	MOVQ in+0(FP), SI; MOVQ n+8(FP), CX; MOVQ port+16(FP), R8
-	MOVQ slots+32(FP), DI
-	MOVQ numbers+40(FP), R12
-	MOVQ hashes+48(FP), R9
+	MOVQ numbers+32(FP), R12
+	MOVQ hashes+40(FP), R9
 	XORL R13, R13; XORL BX, BX    // taken, which packet
 	MOVQ mac+24(FP), X1           // bytes 0 to 5: destination
 	MOVQ $0x0045000800000000, AX  // 12 to 14: IPv4, 20 bytes of header
@@ -54,7 +53,6 @@ segments:
 	CMPL R15, $8; JLT next
 	ADDL $20, R15
 	CMPL R15, R10; JHI next
-	XORL R15, R15                 // no TCP flags
 	JMP  store
 tcp:
 	CMPL DX, $const_tcp; JNE next
@@ -64,16 +62,8 @@ tcp:
 	CMPL R15, $20; JLT next
 	ADDL $20, R15
 	CMPL R15, R10; JHI next
-	MOVBLZX 47(AX), R15
 store:
 	MOVL 34(AX), R10              // ports
-	MOVQ R14, const_slotAddrs(DI)
-	MOVL R10, const_slotPorts(DI)
-	MOVW R11, const_slotEnd(DI)
-	MOVB DX, const_slotProto(DI)
-	MOVB R15, const_slotFlags(DI)
-	MOVB $4, const_slotPlain(DI)
-	MOVB $0, slot_verdict(DI)     // Pending
 	SHLQ $8, R10
 	ORQ  DX, R10
 	XORQ 8(R12), R10
@@ -92,8 +82,7 @@ store:
 	PREFETCHT0 (DX)               // flow.Table.PrefetchBuckets
 next:
 	INCQ BX
-	ADDQ $slot__size, DI
 test:
 	CMPQ BX, CX; JLT loop
-	MOVQ R13, taken+56(FP)
+	MOVQ R13, taken+48(FP)
 	RET

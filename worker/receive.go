@@ -1,6 +1,9 @@
 package worker
 
-import "github.com/sluice-lb/sluice/packet"
+import (
+	"github.com/sluice-lb/sluice/packet"
+	"github.com/sluice-lb/sluice/service"
+)
 
 // receive takes a burst from a port through all stages.
 func (w *Worker) receive(port int) int {
@@ -23,11 +26,13 @@ func (w *Worker) walk(n, port int) {
 	w.removed, w.openings.opened = false, 0
 	w.parse(slots, port)
 	w.lookup(slots)
-	if w.plain(slots, packet.SYN|packet.ACK) == n && w.exits.any == w.exits.all {
-		w.transmitAll(n, uint16(w.exits.any))
+	done := w.plain(w.four, w.six, packet.SYN|packet.ACK)
+	if done == 1<<n-1 && w.exits.any == w.exits.all {
+		w.transmitAll(n, service.Exit(w.exits.any).Port())
 		return
 	}
-	w.search(slots)
+	w.settle(slots, done)
+	w.search(slots, done)
 	w.miss(slots)
 	w.plainNew(slots)
 	w.rewrite(slots)

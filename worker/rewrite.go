@@ -73,7 +73,7 @@ func (w *Worker) forward(s *slot) packet.Verdict {
 		return packet.DropNoHeadroom
 	}
 	if !s.packet.Error {
-		w.account(s, c, index, dir, uint32(bytes))
+		w.account(s, c, index, dir, uint64(bytes))
 	}
 	return packet.Forwarded
 }

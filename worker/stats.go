@@ -32,10 +32,10 @@ type load struct {
 type passed struct{ packets, bytes uint64 }
 
 // count adds a packet of that many bytes.
-func (l *load) count(d flow.Dir, bytes uint32) {
+func (l *load) count(d flow.Dir, bytes uint64) {
 	p := &l.passed[d&1]
 	p.packets++
-	p.bytes += uint64(bytes)
+	p.bytes += bytes
 }
 
 // mark is what the worker has to know of a backend besides its counters.

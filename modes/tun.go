@@ -31,9 +31,9 @@ func Tun(b *packet.Buf, p *packet.Parsed, o *packet.Outer, id uint16) bool {
 	binary.LittleEndian.PutUint16(frame, o.EtherType())
 	var first, fragment, life uint32
 	if inside := frame[2+o.Size():]; p.IPv6 {
-		first, fragment, life = inner6((*packet.IPv6)(inside), id)
+		first, fragment, life = Inner6((*packet.IPv6)(inside), id)
 	} else {
-		first, fragment, life = inner4((*packet.IPv4)(inside), id)
+		first, fragment, life = Inner4((*packet.IPv4)(inside), id)
 	}
 	if o.Size() == packet.IPv4Len {
 		o.Put4((*packet.IPv4)(frame[2:]), length, first, fragment, life)
@@ -43,34 +43,9 @@ func Tun(b *packet.Buf, p *packet.Parsed, o *packet.Outer, id uint16) bool {
 	return true
 }
 
-// TunPlain is Tun for a plain packet of that many bytes, of IPv6 if six, unless it
-// would not fit into mtu bytes then. It returns where the frame begins afterwards, and
-// nil if it has changed nothing. All its offsets are fixed, which takes half the
-// instructions; it calls nothing.
-func TunPlain(b *packet.Buf, length uint16, six bool, o *packet.Outer, mtu, id uint16) *[packet.PlainLen]byte {
-	inside, size := b.Head(), o.Size()
-	if !b.Wrap(packet.EthernetLen+length, size, uint32(mtu)+packet.EthernetLen) {
-		return nil
-	}
-	var first, fragment, life uint32
-	if six {
-		first, fragment, life = inner6((*packet.IPv6)(inside[packet.EthernetLen:]), id)
-	} else {
-		first, fragment, life = inner4((*packet.IPv4)(inside[packet.EthernetLen:]), id)
-	}
-	h := b.Head()
-	binary.LittleEndian.PutUint16(h[12:14], o.EtherType())
-	if size == packet.IPv4Len {
-		o.Put4((*packet.IPv4)(h[packet.EthernetLen:]), length, first, fragment, life)
-	} else {
-		o.Put6((*packet.IPv6)(h[packet.EthernetLen:]), length, first, life)
-	}
-	return h
-}
-
-// inner4 decrements the TTL of the packet inside and returns what the outer header
+// Inner4 decrements the TTL of the packet inside and returns what the outer header
 // takes over, as packet.Outer.Put4 wants it.
-func inner4(ip *packet.IPv4, id uint16) (first, fragment, life uint32) {
+func Inner4(ip *packet.IPv4, id uint16) (first, fragment, life uint32) {
 	const df = 0x40 << 16
 	head := binary.LittleEndian.Uint64(ip[:8])
 	if fragment = uint32(id); head&(df<<32) != 0 {
@@ -80,8 +55,8 @@ func inner4(ip *packet.IPv4, id uint16) (first, fragment, life uint32) {
 	return 0x45 | uint32(head&0xff00), fragment, protoIPv4<<8 | uint32(ip.TTL())
 }
 
-// inner6 is inner4 for IPv6, which has no DF to take over.
-func inner6(ip *packet.IPv6, id uint16) (first, fragment, life uint32) {
+// Inner6 is Inner4 for IPv6, which has no DF to take over.
+func Inner6(ip *packet.IPv6, id uint16) (first, fragment, life uint32) {
 	ip.DecrementHopLimit()
 	return 0x45 | uint32(ip.TrafficClass())<<8, uint32(id), protoIPv6<<8 | uint32(ip.HopLimit())
 }

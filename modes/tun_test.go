@@ -3,7 +3,6 @@ package modes_test
 import (
 	"encoding/binary"
 	"math/bits"
-	"math/rand/v2"
 	"net"
 	"net/netip"
 	"testing"
@@ -14,7 +13,6 @@ import (
 
 	"github.com/sluice-lb/sluice/modes"
 	"github.com/sluice-lb/sluice/packet"
-	"github.com/sluice-lb/sluice/test/conformance/frame"
 )
 
 func address(ip net.IP) netip.Addr {
@@ -68,60 +66,6 @@ func FuzzTun(f *testing.F) {
 		out := b.Bytes()
 		require.Equal(t, want, decapsulated(t, out[p.L3-2:], want, ends, id))
 	})
-}
-
-// TestTunPlainAgrees: TunPlain does what Tun does, for both families in both, any
-// TOS, TTL, length and padding, with DF and without; if it fits into MTU and headroom.
-func TestTunPlainAgrees(t *testing.T) {
-	random := rand.New(rand.NewPCG(8, 8))
-	done, left := [2][2]int{}, 0 // by families
-	for range 20000 {
-		f, p, ok := pending(tunnelled(random))
-		require.True(t, ok && p.Plain != 0, "%x", f)
-		inner, outer := int(p.Plain/2-2), random.IntN(2)
-		o, id := packet.NewOuter(tunnels[outer][0], tunnels[outer][1]), uint16(random.Uint32())
-		headroom, mtu := 20+20*outer+random.IntN(30)-2, p.Len()+20+20*outer+random.IntN(30)-2
-		b, want := packet.NewBuf(4096, headroom), packet.NewBuf(4096, headroom)
-		for _, b := range []*packet.Buf{b, want} {
-			b.SetLen(len(f))
-			copy(b.Bytes(), f)
-		}
-		r := p
-		h := modes.TunPlain(b, uint16(p.Len()), p.Plain == 6, &o, uint16(mtu), id)
-		if fits := p.Len()+int(o.Size()) <= mtu; !fits || !modes.Tun(want, &r, &o, id) {
-			require.Nil(t, h)
-			left++
-		} else {
-			require.Equal(t, b.Head(), h)
-			require.True(t, &b.Bytes()[0] == &h[0], "where the frame begins")
-			done[inner][outer]++
-		}
-		require.Equal(t, want.Headroom(), b.Headroom())
-		require.Equal(t, want.Bytes()[packet.EthernetLen-2:], b.Bytes()[packet.EthernetLen-2:], "%x", f)
-	}
-	for _, n := range []int{done[0][0], done[0][1], done[1][0], done[1][1], left} {
-		require.Greater(t, n, 1000)
-	}
-}
-
-// tunnelled is a plain frame whose header has anything that an outer one may take
-// over, and what it may not: a flow label, an identification.
-func tunnelled(random *rand.Rand) []byte {
-	p := datagram()
-	p.TOS, p.TTL, p.ID, p.DF = byte(random.Uint32()), 2+byte(random.IntN(254)), uint16(random.Uint32()), random.IntN(2) == 0
-	if random.IntN(2) == 0 {
-		p.Src, p.Dst = "2001:db8::7", "2001:db8:2::10"
-	}
-	if random.IntN(2) == 0 {
-		p.Proto, p.Flags = frame.TCP, frame.ACK
-	}
-	p.Padding, p.Payload = random.IntN(30), make([]byte, 12+random.IntN(1400))
-	b := p.Bytes()
-	if p.IsIPv6() {
-		b[15] |= byte(random.IntN(16))
-		binary.BigEndian.PutUint16(b[16:], uint16(random.Uint32()))
-	}
-	return b
 }
 
 // decapsulated checks the outer header, behind its EtherType, against the inner

@@ -43,17 +43,10 @@ type stroll struct {
 	epoch uint32
 	now   uint32
 
-	left    uint64 // not forwarded
-	tunnels uint64 // of these those of tun flows
+	left    uint64 // to others
+	tunnels uint64 // to tunnels
 	moving  uint64 // one that may change its flow's state; what is behind it was not looked at
-}
-
-// leave leaves a packet of a flow to others.
-func (s *stroll) leave(bit uint64, mode service.Mode) {
-	s.left |= bit
-	if mode == service.ModeTun {
-		s.tunnels |= bit
-	}
+	flags   uint8  // its TCP flags
 }
 
 // finished ends what forward4 or forward6 have done for packets: it forwards the
@@ -63,17 +56,13 @@ func (w *Worker) finished(packets *uint64) (done uint64) {
 	moving, tunnels := w.stroll.moving, w.stroll.tunnels
 	walked := *packets & (moving<<1 - 1) // without a moving packet all
 	*packets &^= walked
-	done = walked &^ w.stroll.left
+	done = walked&^(w.stroll.left|tunnels) | w.tunnels(tunnels)
 	w.stroll.left, w.stroll.tunnels, w.stroll.moving = 0, 0, 0
 	if done&moving != 0 {
-		i := bits.TrailingZeros64(moving) % packet.BurstSize
-		ref, flags := w.found.Refs[i], w.in[i].Head()[flags4]
-		if ref.IPv6() {
-			flags = w.in[i].TCP6().Flags()
-		}
-		w.track(w.table.Common(ref.Index()), ref.Index(), ref.Dir(), flags)
+		ref := w.found.Refs[bits.TrailingZeros64(moving)%packet.BurstSize]
+		w.track(w.table.Common(ref.Index()), ref.Index(), ref.Dir(), w.stroll.flags)
 	}
-	return done | w.tunnels(tunnels)
+	return done
 }
 
 // Where the IP packet's length, the TTL, the TCP or UDP header and TCP's flags of plain

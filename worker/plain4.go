@@ -27,18 +27,22 @@ func (w *Worker) forward4(packets uint64) {
 				return
 			}
 			packets &= -packets
-			w.stroll.moving = packets
+			w.stroll.moving, w.stroll.flags = packets, h[flags4]
+		}
+		if e.Mode == service.ModeTun {
+			w.stroll.tunnels |= packets & -packets
+			continue
 		}
 		bytes := uint64(binary.BigEndian.Uint16(h[length4:]))
 		b.Trim(int(bytes) + packet.EthernetLen)
 		hop := hops.Of(side.Hop)
-		if e.NetEpoch != w.stroll.epoch || hop.Exit() < w.stroll.last || !hop.Fits(bytes) || h[ttl4] <= 1 || e.Mode == service.ModeTun || side.Counts.Full() {
-			w.stroll.leave(packets&-packets, e.Mode)
+		if e.NetEpoch != w.stroll.epoch || hop.Exit() < w.stroll.last || !hop.Fits(bytes) || h[ttl4] <= 1 || side.Counts.Full() {
+			w.stroll.left |= packets & -packets
 			continue
 		}
 		l := &w.load[e.Backend]
 		if l.mark != counted {
-			w.stroll.leave(packets&-packets, e.Mode)
+			w.stroll.left |= packets & -packets
 			continue
 		}
 		l.count(dir, bytes)

@@ -4,59 +4,53 @@ import (
 	"encoding/binary"
 	"math/bits"
 
-	"github.com/sluice-lb/sluice/flow"
 	"github.com/sluice-lb/sluice/modes"
 	"github.com/sluice-lb/sluice/packet"
-	"github.com/sluice-lb/sluice/service"
 )
 
-// tunnels forwards what forward4 and forward6 leave to it: plain packets of known tun
-// flows.
+// tunnels forwards what forward4 and forward6 leave to it, plain packets of known tun
+// flows: modes.Tun at fixed offsets. It calls nothing, as they.
 func (w *Worker) tunnels(packets uint64) (done uint64) {
+	hops := w.snap.Net.Hops
 	for ; packets != 0; packets &= packets - 1 {
 		i := bits.TrailingZeros64(packets) % packet.BurstSize
-		h, bytes, ttl := w.in[i].Head(), uint64(0), uint8(0)
-		c, six := &w.found.Entry4(i).Common, w.found.Refs[i].IPv6()
-		if six {
-			c, bytes, ttl = &w.found.Entry6(i).Common, uint64(binary.BigEndian.Uint16(h[length6:]))+packet.IPv6Len, h[ttl6]
+		ref, b := w.found.Refs[i], w.in[i]
+		inside, c, bytes, ttl := b.Head(), &w.found.Entry4(i).Common, uint64(0), uint8(0)
+		if ref.IPv6() {
+			c = &w.found.Entry6(i).Common
+			bytes, ttl = uint64(binary.BigEndian.Uint16(inside[length6:]))+packet.IPv6Len, inside[ttl6]
 		} else {
-			bytes, ttl = uint64(binary.BigEndian.Uint16(h[length4:])), h[ttl4]
+			bytes, ttl = uint64(binary.BigEndian.Uint16(inside[length4:])), inside[ttl4]
 		}
-		if ttl > 1 && w.tunnel(i, c, bytes, six) {
-			done |= 1 << i
+		side, l, o := &c.Sides[ref.Dir()], &w.load[c.Backend], &w.snap.Backends.At(uint32(c.Backend)).Outer
+		hop := hops.Of(side.Hop)
+		if c.NetEpoch != w.stroll.epoch || hop.Exit() < w.stroll.last || ttl <= 1 || side.Counts.Full() || l.mark != counted ||
+			!b.Wrap(uint16(bytes+packet.EthernetLen), o.Size(), uint32(hop.MTU())+packet.EthernetLen) {
+			continue
 		}
+		l.count(ref.Dir(), bytes)
+		side.Counts = side.Counts.Plus(bytes)
+		c.LastSeen = w.stroll.now
+		w.leaves[i] = hop.Exit()
+		w.exits.any |= uint32(hop.Exit())
+		w.exits.all &= uint32(hop.Exit())
+		w.ident++
+		var first, fragment, life uint32
+		if ref.IPv6() {
+			first, fragment, life = modes.Inner6((*packet.IPv6)(inside[packet.EthernetLen:]), w.ident)
+		} else {
+			first, fragment, life = modes.Inner4((*packet.IPv4)(inside[packet.EthernetLen:]), w.ident)
+		}
+		h := b.Head()
+		binary.LittleEndian.PutUint64(h[0:], hop.DstSrc)
+		binary.LittleEndian.PutUint32(h[8:], hop.Src())
+		binary.LittleEndian.PutUint16(h[12:], o.EtherType())
+		if o.Size() == packet.IPv4Len {
+			o.Put4((*packet.IPv4)(h[packet.EthernetLen:]), uint16(bytes), first, fragment, life)
+		} else {
+			o.Put6((*packet.IPv6)(h[packet.EthernetLen:]), uint16(bytes), first, life)
+		}
+		done |= packets & -packets
 	}
 	return done
-}
-
-// tunnel forwards a packet of that many bytes. Common is its flow's.
-func (w *Worker) tunnel(i int, c *flow.Common, bytes uint64, six bool) bool {
-	net, ref, b, last := w.snap.Net, w.found.Refs[i], w.in[i], service.ExitOf(uint16(len(w.out)-1))
-	dir := ref.Dir()
-	side, l := &c.Sides[dir], &w.load[c.Backend]
-	hop, counts := net.Hops.Of(side.Hop), side.Counts
-	if c.NetEpoch != net.Epoch || hop.Exit() < last || counts.Full() || l.mark != counted {
-		return false
-	}
-	flags := b.Head()[flags4]
-	if six && c.Proto == packet.ProtoTCP {
-		flags = b.TCP6().Flags()
-	}
-	w.ident++
-	h := modes.TunPlain(b, uint16(bytes), six, &w.snap.Backends.At(uint32(c.Backend)).Outer, hop.MTU(), w.ident)
-	if h == nil {
-		return false
-	}
-	w.leaves[i] = hop.Exit()
-	w.exits.any |= uint32(hop.Exit())
-	w.exits.all &= uint32(hop.Exit())
-	binary.LittleEndian.PutUint64(h[0:], hop.DstSrc)
-	binary.LittleEndian.PutUint32(h[8:], hop.Src())
-	c.LastSeen = w.table.Now()
-	side.Counts = counts.Plus(bytes)
-	l.count(dir, bytes)
-	if c.Proto == packet.ProtoTCP && moves(c.State, flags) {
-		w.track(c, ref.Index(), dir, flags)
-	}
-	return true
 }

@@ -37,6 +37,10 @@ func (f *Found) Entry4(i int) *Entry4 { return (*Entry4)(f.entries[i]) }
 // Entry6 is the entry of Refs[i], which is an IPv6 flow's. Of others it must not be read.
 func (f *Found) Entry6(i int) *Entry6 { return (*Entry6)(f.entries[i]) }
 
+// Owned is where a caller keeps what it has by backend, 64 bytes each, and by next hop,
+// 32 bytes each: where there are so many that they are not in the cache.
+type Owned struct{ Loads, Outers, Hops unsafe.Pointer }
+
 // SetFound makes ref the one of packet i.
 func (t *Table) SetFound(f *Found, i int, ref Ref) {
 	f.Refs[i] = ref

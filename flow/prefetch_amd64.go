@@ -23,6 +23,10 @@ func (t *Table) Candidates(hashes *[packet.BurstSize]uint64, found *Found, n int
 	candidates(&b, hashes, &found.Refs, &found.entries, min(n, packet.BurstSize))
 }
 
+// Prefetch starts to load what the caller keeps for the backends and next hops of
+// the first n entries found.
+func (o *Owned) Prefetch(found *Found, n int) { prefetchOwned(found, min(n, packet.BurstSize), o) }
+
 // batchTable is what the assembly reads of a table.
 type batchTable struct {
 	buckets    unsafe.Pointer
@@ -37,6 +41,9 @@ func prefetchBuckets(buckets unsafe.Pointer, homes uint64, hashes *[packet.Burst
 //
 //go:noescape
 func prefetch(line unsafe.Pointer)
+
+//go:noescape
+func prefetchOwned(found *Found, n int, o *Owned)
 
 //go:noescape
 func candidates(t *batchTable, hashes *[packet.BurstSize]uint64, refs *[packet.BurstSize]Ref, entries *[packet.BurstSize]unsafe.Pointer, n int)

@@ -1,4 +1,5 @@
 #include "textflag.h"
+#include "go_asm.h"
 
 // A prefetch does not wait and cannot fault, which no Go statement can say.
 // The sizes 64 and 128 and the layout of a bucket are checked in table.go.
@@ -80,5 +81,37 @@ loop:
 	ADDQ $8, DI
 test:
 	CMPQ DI, CX
+	JLT  loop
+	RET
+
+// func prefetchOwned(found *Found, n int, o *Owned)
+TEXT ·prefetchOwned(SB), NOSPLIT, $0-24
+	MOVQ found+0(FP), SI
+	MOVQ n+8(FP), CX
+	MOVQ o+16(FP), AX
+	MOVQ Owned_Loads(AX), R8
+	MOVQ Owned_Outers(AX), R9
+	MOVQ Owned_Hops(AX), R10
+	XORL BX, BX
+	JMP  test
+loop:
+	MOVQ Found_entries(SI)(BX*8), AX
+	MOVL Found_Refs(SI)(BX*4), DX
+	MOVL DX, R11
+	SARL $31, R11              // all ones for IPv6
+	ANDL $(Entry6_Common-Entry4_Common), R11
+	ADDQ R11, AX
+	ANDL $1, DX
+	SHLL $4, DX                // Side__size
+	MOVL (Entry4_Common+Common_Backend)(AX), R11
+	MOVL (Entry4_Common+Side_Hop)(AX)(DX*1), DX
+	SHLQ $6, R11
+	SHLQ $5, DX
+	PREFETCHT0 (R8)(R11*1)
+	PREFETCHT0 (R9)(R11*1)
+	PREFETCHT0 (R10)(DX*1)
+	INCQ BX
+test:
+	CMPQ BX, CX
 	JLT  loop
 	RET

@@ -2,6 +2,7 @@ package service
 
 import (
 	"sync/atomic"
+	"unsafe"
 
 	"github.com/sluice-lb/sluice/packet"
 )
@@ -95,6 +96,13 @@ func (n *NextHops) Of(id NextHopID) Hop {
 	rest := s.rest.Load() // first: with an exit, the destination is there
 	return Hop{s.dstSrc.Load(), rest}
 }
+
+// Address is where next hop 0 is in memory, and the others behind it, HopSize bytes
+// each: for those who load them ahead.
+func (n *NextHops) Address() unsafe.Pointer { return unsafe.Pointer(&n.slots[0]) }
+
+// HopSize is how many bytes a next hop takes.
+const HopSize = unsafe.Sizeof(hopSlot{})
 
 // VLAN is the 802.1Q id of a tagged next hop's frames.
 func (n *NextHops) VLAN(id NextHopID) uint16 { return uint16(n.slots[id%MaxNextHops].vlan.Load()) }

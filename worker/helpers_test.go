@@ -67,7 +67,7 @@ func newRig(t testing.TB, o options) *rig {
 	r.Worker = New(Config{
 		ID: o.id, Ports: ports, VLANs: world.VLANs(), Pool: r.pool, Store: r.world.Store, Table: table,
 		Kernel: packet.NewKernelRings(2, max(o.rings, 64)), Peers: o.peers,
-		Backends: 1024, Services: 64, Limits: limits, Idle: o.idle,
+		Backends: 2048, Services: 64, Limits: limits, Idle: o.idle,
 	})
 	return r
 }

@@ -33,8 +33,8 @@ func (w *Worker) fromKernel(port int) int {
 	return n
 }
 
-// bucket is a token bucket that refill tops up once per poll, for no more than
-// a tenth of a second's worth.
+// bucket is a token bucket that refill tops up, for no more than a tenth of a
+// second's worth.
 type bucket struct {
 	rate   uint32 // per second
 	tokens float64
@@ -55,9 +55,15 @@ func (b *bucket) refill(elapsed time.Duration) {
 	b.tokens = min(limit, b.tokens+elapsed.Seconds()*float64(b.rate))
 }
 
+// refillEvery is often enough for limits of a tenth of a second's worth.
+const refillEvery = 100 * time.Microsecond
+
 // refill tops all limits up.
 func (w *Worker) refill(now time.Duration) {
 	elapsed := now - w.lastRefill
+	if elapsed < refillEvery {
+		return
+	}
 	w.lastRefill = now
 	for class := range w.kernelLimit {
 		w.kernelLimit[class].refill(elapsed)

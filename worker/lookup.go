@@ -5,9 +5,12 @@ import "github.com/sluice-lb/sluice/packet"
 // lookup finds where the flow of every packet may be. Like all work on a burst it is
 // staged, so that the cache misses of 64 packets overlap: parse has begun to load
 // buckets; here their tags are searched and entries begin to load; plain and search
-// compare.
+// compare. With many backends, what is kept by backend begins to load as well.
 func (w *Worker) lookup(slots []slot) {
 	w.table.Candidates(&w.hashes, &w.found, len(slots))
+	if w.owned.Loads != nil {
+		w.owned.Prefetch(&w.found, len(slots))
+	}
 }
 
 // search finds the flows of packets that plain has left, and writes down of them what

@@ -45,7 +45,7 @@ func (w *Worker) forward6(packets uint64) {
 			continue
 		}
 		l := &w.load[e.Backend]
-		if l.mark != counted {
+		if l.mark != counted && !w.mark(l, e.Backend) {
 			w.stroll.left |= packets & -packets
 			continue
 		}

@@ -22,9 +22,9 @@ func (w *Worker) tunnels(packets uint64) (done uint64) {
 		} else {
 			bytes, ttl = uint64(binary.BigEndian.Uint16(inside[length4:])), inside[ttl4]
 		}
-		side, l, o := &c.Sides[ref.Dir()], &w.load[c.Backend], &w.snap.Backends.At(uint32(c.Backend)).Outer
+		side, l, o := &c.Sides[ref.Dir()], &w.load[c.Backend], &w.outers[c.Backend]
 		hop := hops.Of(side.Hop)
-		if c.NetEpoch != w.stroll.epoch || hop.Exit() < w.stroll.last || ttl <= 1 || side.Counts.Full() || l.mark != counted ||
+		if c.NetEpoch != w.stroll.epoch || hop.Exit() < w.stroll.last || ttl <= 1 || side.Counts.Full() || l.mark != counted && !w.mark(l, c.Backend) ||
 			!b.Wrap(uint16(bytes+packet.EthernetLen), o.Size(), uint32(hop.MTU())+packet.EthernetLen) {
 			continue
 		}

@@ -3,6 +3,7 @@ package worker
 import (
 	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"github.com/sluice-lb/sluice/flow"
 	"github.com/sluice-lb/sluice/packet"
@@ -68,6 +69,8 @@ type Worker struct {
 
 	cursors  []service.Cursor    // by service.ID
 	load     []load              // by service.BackendID
+	outers   []outer             // by service.BackendID: of the snapshot, in less memory
+	owned    flow.Owned          // both, and the next hops, if they are too many for the cache
 	dirty    []service.BackendID // touched since the round of publishing began
 	round    publishing
 	random   uint64 // xorshift state for local ports and multipath
@@ -105,8 +108,9 @@ func New(cfg Config) *Worker {
 		out: make([]outbox, len(cfg.Ports)), arrivals: make([]arrivals, len(cfg.Ports)),
 		cursors: make([]service.Cursor, cfg.Services),
 		load:    make([]load, cfg.Backends),
+		outers:  make([]outer, cfg.Backends),
 		dirty:   make([]service.BackendID, 0, cfg.Backends),
-		round:   publishing{left: make([]service.BackendID, 0, cfg.Backends)},
+		round:   publishing{left: make([]service.BackendID, 0, cfg.Backends), pause: publishEvery},
 		random:  cfg.Seed,
 		started: time.Now(),
 		meter:   meter{paused: true},
@@ -167,7 +171,25 @@ func (w *Worker) follow(snap *service.Snapshot) {
 	}
 	snap.Backends.Changed(old, w.onBackend)
 	w.snap = snap
+	w.owned = flow.Owned{}
+	if snap.Backends.Len() > multitude {
+		w.owned = flow.Owned{
+			Loads: unsafe.Pointer(unsafe.SliceData(w.load)), Outers: unsafe.Pointer(unsafe.SliceData(w.outers)), Hops: snap.Net.Hops.Address(),
+		}
+	}
 }
+
+// multitude is so many backends that what the worker has of them leaves the nearest
+// caches.
+const multitude = 1024
+
+// outer is a backend's outer header, in a cache line of its own.
+type outer struct {
+	packet.Outer
+	_ [cacheLine - unsafe.Sizeof(packet.Outer{})]byte
+}
+
+const cacheLine = 64
 
 // outerAt is where parse loads a cache line for an outer header, from the frame's
 // start, once a backend has a tunnel; 0 until then: a line that it loads anyway.
@@ -181,6 +203,7 @@ func (w *Worker) markBackend(id uint32, b *service.Backend) {
 		w.numbers[6] = outerAt
 	}
 	w.load[id].netEpoch = 0 // it may be another backend by now
+	w.outers[id].Outer = b.Outer
 	if b.Present {
 		w.load[id].mark &^= gone
 	} else {

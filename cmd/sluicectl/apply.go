@@ -27,6 +27,7 @@ func applyCmd(c *cli) *cobra.Command {
 			"    address: 10.0.0.100\n" +
 			"    port: 80\n" +
 			"    mode: fullnat\n" +
+			"    local_addresses: [10.0.1.1]\n" +
 			"    backends:\n" +
 			"    - address: 10.0.1.11\n" +
 			"    - address: 10.0.1.12\n" +

@@ -37,7 +37,7 @@ func checkInterfaces(c *config.Config) error {
 	}
 	for i, p := range c.Ports {
 		if of, taken := port[p.Twin]; taken {
-			errs = append(errs, fmt.Errorf("ports[%d].twin: %s: is the interface of ports[%d]: choose another name", i, p.Twin, of))
+			errs = append(errs, fmt.Errorf("ports[%d].twin: %s: is the interface of ports[%d]: set another name", i, p.Twin, of))
 		}
 	}
 	return errors.Join(errs...)

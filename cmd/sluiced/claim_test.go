@@ -58,5 +58,5 @@ func TestInterfaceOfTwoPorts(t *testing.T) {
 		require.ErrorContains(t, checkInterfaces(more), want)
 	}
 	c.Ports[0].Twin = "eth1"
-	require.EqualError(t, checkInterfaces(c), "ports[0].twin: eth1: is the interface of ports[1]: choose another name")
+	require.EqualError(t, checkInterfaces(c), "ports[0].twin: eth1: is the interface of ports[1]: set another name")
 }

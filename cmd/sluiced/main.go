@@ -46,8 +46,8 @@ func command() *cobra.Command {
 		Use:   "sluiced",
 		Short: "Layer-4 load balancer on DPDK",
 		Long: "sluiced forwards TCP and UDP to real servers through DPDK, as its configuration file\n" +
-			"says and sluicectl changes it. Every key of the file can be overridden by the environment\n" +
-			"(SLUICE_WORKERS_FLOWS for workers.flows) and many by a flag (--workers-flows).\n" +
+			"says and sluicectl changes it. Every key of the file but ports and services can be overridden by\n" +
+			"the environment (SLUICE_WORKERS_FLOWS for workers.flows) and many by a flag (--workers-flows).\n" +
 			"SIGHUP (or sluicectl reload) makes it read the services of the file again.",
 		Example: "  sluiced --config /etc/sluice/sluice.yaml\n" +
 			"  sluiced --config sluice.yaml --log-level debug\n" +

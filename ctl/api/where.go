@@ -16,7 +16,7 @@ func unknownField(data []byte, v any, name string) *Error {
 	var value any
 	if json.Unmarshal(data, &value) == nil {
 		if path, known := findUnknown(value, reflect.TypeOf(v)); path != "" {
-			field, there = path[1:], known
+			field, there = strings.TrimPrefix(path, "."), known
 		}
 	}
 	remedy := "remove it or correct its name"

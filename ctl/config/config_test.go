@@ -91,7 +91,7 @@ func TestErrorsTeach(t *testing.T) {
 		"bad mode":            {port + "control: {mode: rw}\n", []string{"control.mode", "octal"}},
 		"metrics address":     {port + "metrics: {listen: here}\n", []string{"metrics.listen", "here"}},
 		"metrics port":        {port + "metrics: {listen: '127.0.0.1:99999'}\n", []string{"metrics.listen", "127.0.0.1:99999", "9105"}},
-		"unknown service key": {port + "services: [{protocol: tcp, adress: 10.0.0.1}]\n", []string{"services", "adress", "unknown field"}},
+		"unknown service key": {port + "services: [{protocol: tcp, adress: 10.0.0.1}]\n", []string{"services[0].adress", "unknown field", "known are protocol, address, port"}},
 		"not YAML":            {"ports: [", []string{"not valid YAML"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -103,6 +103,27 @@ func TestErrorsTeach(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Who is told the file, and finds nothing wrong there, is told where to look.
+func TestErrorsNameWhereTheValueIsFrom(t *testing.T) {
+	file := write(t, port+"workers: {flows: 1}\n")
+	t.Setenv("SLUICE_RUN_DIR", "here")
+	t.Setenv("SLUICE_WORKERS_CORES", "1,x")
+	t.Setenv("SLUICE_WORKERS_IDLE", "")
+	t.Setenv("SLUICE_PORTS", "[]")
+	flags := pflag.NewFlagSet("test", pflag.ContinueOnError)
+	AddFlags(flags)
+	require.NoError(t, flags.Parse([]string{"--log-level=loud"}))
+	_, err := Load(file, flags)
+	var all *Error
+	require.ErrorAs(t, err, &all)
+	require.ElementsMatch(t, []string{
+		`run_dir: "here": no absolute path: begin it with / (the value is that of SLUICE_RUN_DIR in the environment)`,
+		"workers.cores[1]: x: no whole number: write digits alone (the value is that of SLUICE_WORKERS_CORES in the environment)",
+		`log.level: "loud": unknown: use debug, info, warn or error (the value is that of --log-level)`,
+		"workers.flows: 1: out of range: use 16 to 268435456",
+	}, all.Lines)
 }
 
 // All that is wrong with a file is said at once, a line each; what could not be

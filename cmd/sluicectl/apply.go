@@ -48,7 +48,9 @@ func applyCmd(c *cli) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return say(cmd.OutOrStdout(), "%s applied, %d services, revision %d", given[0], len(list.Services), revision)
+			return c.print(cmd.OutOrStdout(), api.Revision{Revision: revision}, func(w io.Writer) error {
+				return say(w, "%s applied, %d services, revision %d", given[0], len(list.Services), revision)
+			})
 		},
 	}
 }

@@ -3,7 +3,12 @@
 #   docker build -t sluice .
 #   docker run --network host --cap-drop ALL \
 #     --cap-add NET_ADMIN --cap-add NET_RAW --cap-add IPC_LOCK \
+#     --security-opt systempaths=unconfined --security-opt apparmor=unconfined \
 #     --device /dev/net/tun -v /etc/sluice:/etc/sluice:ro sluice
+#
+# The daemon sets sysctls of its interfaces, below /proc/sys/net. Docker mounts
+# /proc/sys read-only, and its AppArmor profile refuses writes there: hence both
+# options (the second does nothing where there is no AppArmor).
 #
 # `make test-image` replays these steps in a plain Debian tree, without Docker.
 

@@ -46,7 +46,7 @@ const (
 	DropForeignMAC      // Ethernet destination is not the port's
 	DropBadIPHeader     // version, header length or total length impossible
 	DropBadIPChecksum   // IPv4 header checksum wrong
-	DropSourceRoute     // IPv4 loose or strict source route option
+	DropSourceRoute     // IPv4 loose or strict source route, or malformed option; IPv6 routing header 0
 	DropMartian         // source address that cannot be: multicast, broadcast, loopback, 0
 	DropBadL4Header     // TCP or UDP header length impossible
 	DropFragment        // fragment addressed to a service
@@ -86,12 +86,12 @@ var verdicts = [NumVerdicts]struct {
 	FromKernel:          {"from-kernel", Transmitted, "sent by the gateway's kernel through the port's twin"},
 	Kernel:              {"kernel", ToKernel, "given to the gateway's kernel: ARP, ping, routing protocols, SSH"},
 	Handover:            {"handover", HandedOver, "belongs to another worker"},
-	DropTruncated:       {"truncated", Dropped, "frame ends before its headers do"},
+	DropTruncated:       {"truncated", Dropped, "frame ends before its headers say; on net_af_packet also large reassembled fragments"},
 	DropMultiSegment:    {"multi-segment", Dropped, "frame larger than one buffer: lower the senders' MTU or raise the port's"},
 	DropForeignMAC:      {"foreign-mac", Dropped, "Ethernet destination is another host: the switch floods, or a neighbour entry is stale"},
 	DropBadIPHeader:     {"bad-ip-header", Dropped, "impossible IP version, header length or total length"},
 	DropBadIPChecksum:   {"bad-ip-checksum", Dropped, "IPv4 header checksum is wrong: a device on the path corrupts packets"},
-	DropSourceRoute:     {"source-route", Dropped, "IPv4 source route option"},
+	DropSourceRoute:     {"source-route", Dropped, "IPv4 source route or malformed option, or IPv6 routing header of type 0"},
 	DropMartian:         {"martian-source", Dropped, "source address is multicast, broadcast, loopback or unspecified"},
 	DropBadL4Header:     {"bad-l4-header", Dropped, "impossible TCP or UDP header"},
 	DropFragment:        {"fragment", Dropped, "fragment addressed to a service: not reassembled yet"},

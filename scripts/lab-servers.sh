@@ -87,13 +87,13 @@ lab_nginx_conf() { # host
 				listen 80 backlog=4096;
 				listen [::]:80 backlog=4096;
 				location / { return 200 "$1\n"; }
-				location ~ ^/([0-9]+m\.bin)\$ { alias $LAB_FILES/\$1; }
+				location ~ ^/([0-9]+m\.bin)\$ { alias "$LAB_FILES/\$1"; }
 				location /upload/ {
-					alias $LAB_DIR/$1/upload/;
+					alias "$LAB_DIR/$1/upload/";
 					dav_methods PUT;
 					client_max_body_size 0;
 				}
-				location ~ ^/slow/([0-9]+m\.bin)\$ { alias $LAB_FILES/\$1; limit_rate 256k; }
+				location ~ ^/slow/([0-9]+m\.bin)\$ { alias "$LAB_FILES/\$1"; limit_rate 256k; }
 			}
 		}
 	END

@@ -27,6 +27,7 @@ func applyCmd(c *cli) *cobra.Command {
 			"    address: 10.0.0.100\n" +
 			"    port: 80\n" +
 			"    mode: fullnat\n" +
+			"    local_addresses: [10.0.1.1]\n" +
 			"    backends:\n" +
 			"    - address: 10.0.1.11\n" +
 			"    - address: 10.0.1.12\n" +
@@ -47,7 +48,9 @@ func applyCmd(c *cli) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return say(cmd.OutOrStdout(), "%s applied, %d services, revision %d", given[0], len(list.Services), revision)
+			return c.print(cmd.OutOrStdout(), api.Revision{Revision: revision}, func(w io.Writer) error {
+				return say(w, "%s applied, %d services, revision %d", given[0], len(list.Services), revision)
+			})
 		},
 	}
 }

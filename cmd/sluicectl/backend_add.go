@@ -52,7 +52,7 @@ func (c *cli) addBackend(cmd *cobra.Command, t target, weight uint32) error {
 		return err
 	}
 	if !changed {
-		return say(cmd.OutOrStdout(), "backend %s of %s exists already, unchanged", t.backend, t.service)
+		return c.did(cmd, false, "backend %s of %s exists already, unchanged", t.backend, t.service)
 	}
-	return say(cmd.OutOrStdout(), "backend %s added to %s, weight %d", t.backend, t.service, weight)
+	return c.did(cmd, true, "backend %s added to %s, weight %d", t.backend, t.service, weight)
 }

@@ -21,7 +21,7 @@ func backendRemoveCmd(c *cli) *cobra.Command {
 			if _, err := c.client.DeleteBackend(ctx, t.service, t.backend, nil); err != nil {
 				return err
 			}
-			return say(cmd.OutOrStdout(), "backend %s removed from %s", t.backend, t.service)
+			return c.did(cmd, true, "backend %s removed from %s", t.backend, t.service)
 		},
 	}
 }

@@ -51,7 +51,7 @@ func (c *cli) setBackend(cmd *cobra.Command, t target, weight uint32) error {
 		return err
 	}
 	if !changed {
-		return say(cmd.OutOrStdout(), "backend %s of %s has weight %d already, unchanged", t.backend, t.service, weight)
+		return c.did(cmd, false, "backend %s of %s has weight %d already, unchanged", t.backend, t.service, weight)
 	}
-	return say(cmd.OutOrStdout(), "backend %s of %s has weight %d now", t.backend, t.service, weight)
+	return c.did(cmd, true, "backend %s of %s has weight %d now", t.backend, t.service, weight)
 }

@@ -143,13 +143,14 @@ func TestUsageErrors(t *testing.T) {
 		"service show web":                       "service: web: unknown protocol: write PROTOCOL:ADDRESS:PORT",
 		"counters a b":                           "sluicectl counters: b: one argument too many",
 		"flows --limit -1":                       "limit: -1: negative",
-		"flows --limit ten":                      `invalid argument "ten"`,
+		"flows --limit ten":                      "limit: ten: no whole number, or too large: give digits alone",
+		"flows --limit":                          "sluicectl flows: limit: value is missing: write --limit LIMIT",
 		"flows --client me":                      "address: me: not an IP address",
 		"service add tcp:10.0.0.1:80":            "service add: --mode is missing",
 		"service set tcp:10.0.0.1:80":            "service set: nothing to change",
 		"backend add tcp:10.0.0.1:80":            "sluicectl backend add: ADDR[:PORT] is missing",
 		"backend add tcp:10.0.0.1:80 10.0.0.2:x": "endpoint: 10.0.0.2:x: not a port",
-		"backend add tcp:10.0.0.1:80 10.0.0.2 --weight 1e6": "invalid argument",
+		"backend add tcp:10.0.0.1:80 10.0.0.2 --weight 1e6": "weight: 1e6: no whole number",
 		"backend add tcp:10.0.0.1:80 10.0.0.2 --weight -1":  "weight: -1: out of range: give 0 to 65535",
 		"backend set tcp:10.0.0.1:80 10.0.0.2":              "backend set: --weight is missing",
 	} {
@@ -177,6 +178,38 @@ func TestHelp(t *testing.T) {
 	code, out, _ := (&shell{t: t}).run("service add --help", "")
 	require.Equal(t, 0, code)
 	require.Contains(t, out, "--local")
+}
+
+// TestExamples: what help prints makes sense to the command line, and whoever adds
+// the services that it shows gets them.
+func TestExamples(t *testing.T) {
+	var walk func(cmd *cobra.Command)
+	walk = func(cmd *cobra.Command) {
+		for line := range strings.Lines(cmd.Example) {
+			line, _, _ = strings.Cut(strings.ReplaceAll(strings.TrimSpace(line), " ''", "="), "   #")
+			words, isOurs := strings.CutPrefix(line, "sluicectl ")
+			if !isOurs || strings.ContainsAny(line, "|>") {
+				continue
+			}
+			code, _, errOut := newShell(t, &servertest.Engine{}).run(words, "")
+			require.NotEqual(t, exitUsage, code, "%s: %s", line, errOut)
+			if strings.HasPrefix(words, "service add ") {
+				require.Equal(t, exitOK, code, "%s: %s", line, errOut)
+			}
+		}
+		for _, sub := range cmd.Commands() {
+			walk(sub)
+		}
+	}
+	walk(newRoot(&cli{}))
+	_, services, _ := strings.Cut(applyCmd(&cli{}).Example, "\n\n")
+	code, _, errOut := newShell(t, &servertest.Engine{}).run("apply -", services)
+	require.Equal(t, exitOK, code, errOut)
+}
+
+func TestVersion(t *testing.T) {
+	s := &shell{t: t}
+	s.ok("--version", "sluicectl version "+version+"\n")
 }
 
 func TestCompletion(t *testing.T) {

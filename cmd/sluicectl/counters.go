@@ -46,7 +46,7 @@ func countersCmd(c *cli) *cobra.Command {
 
 func countersTable(w io.Writer, services []api.ServiceCounters) error {
 	if len(services) == 0 {
-		return say(w, "No services. Add one: sluicectl service add tcp:10.0.0.100:80 --mode fullnat")
+		return say(w, "No services. Add one: sluicectl service add tcp:10.0.0.100:80 --mode fullnat --local 10.0.1.1")
 	}
 	t := newTable(w, "SERVICE / BACKEND", "MODE", ">WEIGHT", ">FLOWS", ">ACTIVE", ">INACTIVE", ">IN", ">IN-BYTES", ">OUT", ">OUT-BYTES")
 	for _, s := range services {

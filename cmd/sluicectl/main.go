@@ -13,6 +13,10 @@ import (
 	"syscall"
 )
 
+// version is what scripts/build.sh says of the sources (-ldflags -X); sluicectl
+// status shows the daemon's.
+var version = "devel"
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/spf13/cobra"
 	"sigs.k8s.io/yaml"
 )
 
@@ -24,6 +25,18 @@ func (c *cli) print(w io.Writer, v any, table func(io.Writer) error) error {
 		return printYAML(w, v)
 	}
 	return table(w)
+}
+
+// outcome is what a verb that changes something prints for programs.
+type outcome struct {
+	Changed bool   `json:"changed"` // false: it was so already
+	Message string `json:"message"` // what people get
+}
+
+// did prints what a verb has changed.
+func (c *cli) did(cmd *cobra.Command, changed bool, format string, args ...any) error {
+	text := fmt.Sprintf(format, args...)
+	return c.print(cmd.OutOrStdout(), outcome{changed, text}, func(w io.Writer) error { return say(w, "%s", text) })
 }
 
 func printYAML(w io.Writer, v any) error {

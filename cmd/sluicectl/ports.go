@@ -19,10 +19,11 @@ func portsCmd(c *cli) *cobra.Command {
 		Use:   "ports",
 		Short: "DPDK ports, their twins in the kernel, and their counters",
 		Long: "DPDK ports, their twins in the kernel, and their counters.\n\n" +
-			"MISSED: frames the device had to drop because workers did not keep up. ERRORS: both directions.\n" +
-			"NOBUF: frames for which there was no packet buffer. TO-KERNEL and FROM-KERNEL: frames through the twins.\n" +
-			"HANDED-OVER: packets that the device brought to the wrong worker (sluicectl workers: from which to which).\n" +
-			"The second table has a row for each twin, of the untagged network and of VLANs, and what it lost by reason.\n" +
+			"The second table has the counters. MISSED: frames the device had to drop because workers did not keep up.\n" +
+			"ERRORS: both directions. NOBUF: frames for which there was no packet buffer. HANDED-OVER: packets that the\n" +
+			"device brought to the wrong worker (sluicectl workers: from which to which).\n" +
+			"The third has a row for each twin, of the untagged network and of VLANs: frames to and from the kernel, and\n" +
+			"what it lost by reason.\n" +
 			"Below stands what devices lack, and what is done instead.",
 		Example: "  sluicectl ports\n  sluicectl ports -o json",
 		Args:    args(),
@@ -39,15 +40,16 @@ func portsCmd(c *cli) *cobra.Command {
 }
 
 func portsTable(w io.Writer, ports []api.Port) error {
-	t := newTable(w, "PORT", "LINK", "MAC", ">MTU", ">QUEUES", "DRIVER", "TWIN", ">RX", ">RX-BYTES", ">TX", ">TX-BYTES",
-		">MISSED", ">ERRORS", ">NOBUF", ">TO-KERNEL", ">FROM-KERNEL", ">HANDED-OVER")
+	t := newTable(w, "PORT", "LINK", "MAC", ">MTU", ">QUEUES", "DRIVER", "TWIN")
+	counts := newTable(w, "PORT", ">RX", ">RX-BYTES", ">TX", ">TX-BYTES", ">MISSED", ">ERRORS", ">NOBUF", ">HANDED-OVER")
 	for _, p := range ports {
-		if err := t.row(p.Name, p.Link, p.MAC, p.MTU, p.Queues, p.Driver, p.Twin, p.RxPackets, bytesOf(p.RxBytes), p.TxPackets, bytesOf(p.TxBytes),
-			p.RxMissed, p.RxErrors+p.TxErrors, p.RxNoBuf, p.ToKernel, p.FromKernel, p.HandedOver); err != nil {
+		if err := errors.Join(t.row(p.Name, p.Link, p.MAC, p.MTU, p.Queues, p.Driver, p.Twin),
+			counts.row(p.Name, p.RxPackets, bytesOf(p.RxBytes), p.TxPackets, bytesOf(p.TxBytes),
+				p.RxMissed, p.RxErrors+p.TxErrors, p.RxNoBuf, p.HandedOver)); err != nil {
 			return err
 		}
 	}
-	return errors.Join(t.flush(), twinsTable(w, ports), limitsText(w, ports))
+	return errors.Join(t.flush(), say(w, ""), counts.flush(), twinsTable(w, ports), limitsText(w, ports))
 }
 
 func twinsTable(w io.Writer, ports []api.Port) error {

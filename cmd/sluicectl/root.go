@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/sluice-lb/sluice/ctl/api"
 	"github.com/sluice-lb/sluice/ctl/client"
@@ -69,10 +70,11 @@ func newRoot(c *cli) *cobra.Command {
 		Short: "Show and change a running sluiced",
 		Long: "sluicectl shows and changes a running sluiced through its control socket.\n\n" +
 			"A service is written PROTOCOL:ADDRESS:PORT, such as tcp:10.0.0.100:80 or udp:[2001:db8::1]:53.",
-		Example: "  sluicectl service add tcp:10.0.0.100:80 --mode fullnat\n" +
+		Example: "  sluicectl service add tcp:10.0.0.100:80 --mode fullnat --local 10.0.1.1\n" +
 			"  sluicectl backend add tcp:10.0.0.100:80 10.0.1.11\n" +
 			"  sluicectl counters\n" +
 			"  sluicectl verdicts -o json",
+		Version:       version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		PersistentPreRunE: func(*cobra.Command, []string) error {
@@ -86,7 +88,7 @@ func newRoot(c *cli) *cobra.Command {
 	flags.StringVar(&c.client.Socket, "socket", "", "control socket of sluiced (default $"+client.SocketEnv+", or else "+api.DefaultSocket+")")
 	flags.StringVarP(&c.output, "output", "o", "table", "output format: table, json or yaml")
 	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json", "yaml"}, cobra.ShellCompDirectiveNoFileComp))
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(statusCmd(c), portsCmd(c), workersCmd(c), verdictsCmd(c), flowsCmd(c), countersCmd(c), localPortsCmd(c),
 		serviceCmd(c), backendCmd(c), applyCmd(c), exportCmd(c), reloadCmd(c))
 	return root
@@ -109,6 +111,21 @@ func group(cmd *cobra.Command) *cobra.Command {
 	}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	return cmd
+}
+
+// flagError says what is wrong with a flag, where the library says what Go's
+// function that reads numbers makes of it.
+func flagError(cmd *cobra.Command, err error) error {
+	var value *pflag.InvalidValueError
+	var missing *pflag.ValueRequiredError
+	switch {
+	case errors.As(err, &value) && strings.HasPrefix(value.GetFlag().Value.Type(), "int"):
+		return usagef("%s: %s: no whole number, or too large: give digits alone", value.GetFlag().Name, value.GetValue())
+	case errors.As(err, &missing):
+		return usagef("%s: %s: value is missing: write --%s %s", cmd.CommandPath(), missing.GetSpecifiedName(),
+			missing.GetFlag().Name, strings.ToUpper(missing.GetFlag().Name))
+	}
+	return usageError{err}
 }
 
 // args checks the number of arguments; names is how the usage line calls them.

@@ -54,7 +54,7 @@ func (c *cli) addService(cmd *cobra.Command, key api.Key, want api.Service) erro
 		return err
 	}
 	if !changed {
-		return say(cmd.OutOrStdout(), "service %s exists already, unchanged", key)
+		return c.did(cmd, false, "service %s exists already, unchanged", key)
 	}
-	return say(cmd.OutOrStdout(), "service %s added", key)
+	return c.did(cmd, true, "service %s added", key)
 }

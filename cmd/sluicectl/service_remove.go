@@ -20,7 +20,7 @@ func serviceRemoveCmd(c *cli) *cobra.Command {
 			if _, err := c.client.DeleteService(ctx, key, nil); err != nil {
 				return err
 			}
-			return say(cmd.OutOrStdout(), "service %s removed", key)
+			return c.did(cmd, true, "service %s removed", key)
 		},
 	}
 }

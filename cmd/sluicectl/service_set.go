@@ -49,7 +49,7 @@ func (c *cli) setService(cmd *cobra.Command, key api.Key, f *serviceFlags) error
 		return err
 	}
 	if !changed {
-		return say(cmd.OutOrStdout(), "service %s is so already, unchanged", key)
+		return c.did(cmd, false, "service %s is so already, unchanged", key)
 	}
-	return say(cmd.OutOrStdout(), "service %s changed", key)
+	return c.did(cmd, true, "service %s changed", key)
 }

@@ -68,8 +68,11 @@ mbufs      512 of 8192 (6.2%%), at most 700
 hugepages  no
 `, time.Unix(0, 0).Format(time.RFC3339), saturated.Format(time.RFC3339)))
 	s.ok("ports", `
-PORT  LINK  MAC                 MTU  QUEUES  DRIVER         TWIN       RX  RX-BYTES  TX  TX-BYTES  MISSED  ERRORS  NOBUF  TO-KERNEL  FROM-KERNEL  HANDED-OVER
-wan   up    02:00:00:00:00:01  1500       1  net_af_packet  wan0  1234567  1.00 GiB   1      60 B       0       3      0          7            8            9
+PORT  LINK  MAC                 MTU  QUEUES  DRIVER         TWIN
+wan   up    02:00:00:00:00:01  1500       1  net_af_packet  wan0
+
+PORT       RX  RX-BYTES  TX  TX-BYTES  MISSED  ERRORS  NOBUF  HANDED-OVER
+wan   1234567  1.00 GiB   1      60 B       0       3      0            9
 
 TWIN      PORT  VLAN  TO-KERNEL  FROM-KERNEL  LOST
 wan0      wan      -          5            8  ring-full 3, twin-down 1
@@ -80,8 +83,11 @@ wan: no link state: read from the interface
 `)
 	since := saturated.Format(time.RFC3339)
 	workers := fmt.Sprintf(`
-WORKER  CORE  RECEIVED  GENERATED  TRANSMITTED  TO-KERNEL  HANDED-OVER  DROPPED  FLOWS   MAX  FLOWS6  MAX6  CREATED  EXPIRED  EVICTED
-     0     1        10          2            9          2            0        1      2  1000       1   500        5        2        4
+WORKER  CORE  RECEIVED  GENERATED  TRANSMITTED  TO-KERNEL  HANDED-OVER  DROPPED
+     0     1        10          2            9          2            0        1
+
+WORKER  FLOWS   MAX  FLOWS6  MAX6  CREATED  EXPIRED  EVICTED
+     0      2  1000       1   500        5        2        4
 
 WORKER   BUSY  SATURATED%s  GAP-P50  GAP-P99.9  GAP-P99.99  GAP-LONGEST  LONGEST-AT
      0  12.5%%  since %s    256ns     10.2µs      1.23ms           2s  %s

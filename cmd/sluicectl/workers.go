@@ -18,15 +18,15 @@ func workersCmd(c *cli) *cobra.Command {
 		Short: "Poll loops, what they did, and whether they keep up",
 		Long: "Poll loops, what they did, and whether they keep up. For each worker\n\n" +
 			"  RECEIVED + GENERATED = TRANSMITTED + TO-KERNEL + HANDED-OVER + DROPPED\n\n" +
-			"FLOWS and MAX are those of IPv4, FLOWS6 and MAX6 of IPv6.\n" +
+			"The second table: flows. FLOWS and MAX are those of IPv4, FLOWS6 and MAX6 of IPv6.\n" +
 			"EVICTED: flows that had only begun and made room for new ones in a full table.\n\n" +
-			"The second table tells how busy workers are. BUSY: share of the last second in polls that moved packets.\n" +
+			"The third tells how busy workers are. BUSY: share of the last second in polls that moved packets.\n" +
 			"SATURATED: since when it does not keep up, that is, BUSY is 90% or more and half of the bursts from a port\n" +
 			"are full. GAP: time from one poll to the next, since the start; so long a packet may wait in the device.\n\n" +
-			"The third shows what each worker takes from each port. FILL: mean packets of a burst in the last second.\n" +
+			"The fourth shows what each worker takes from each port. FILL: mean packets of a burst in the last second.\n" +
 			"FULL: share of bursts then with 64 packets, which means that more were waiting in the device.\n" +
 			"HANDED-OVER: packets that the device brought to the wrong worker.\n\n" +
-			"The fourth shows rings where packets have waited for a worker or for the kernel path: now, at most, and\n" +
+			"The fifth shows rings where packets have waited for a worker or for the kernel path: now, at most, and\n" +
 			"how many have room.",
 		Example: "  sluicectl workers\n  sluicectl workers --all\n  sluicectl workers -o yaml",
 		Args:    args(),
@@ -47,15 +47,15 @@ func workersCmd(c *cli) *cobra.Command {
 }
 
 func workersTable(w io.Writer, workers []api.Worker) error {
-	t := newTable(w, ">WORKER", ">CORE", ">RECEIVED", ">GENERATED", ">TRANSMITTED", ">TO-KERNEL", ">HANDED-OVER", ">DROPPED",
-		">FLOWS", ">MAX", ">FLOWS6", ">MAX6", ">CREATED", ">EXPIRED", ">EVICTED")
+	t := newTable(w, ">WORKER", ">CORE", ">RECEIVED", ">GENERATED", ">TRANSMITTED", ">TO-KERNEL", ">HANDED-OVER", ">DROPPED")
+	flows := newTable(w, ">WORKER", ">FLOWS", ">MAX", ">FLOWS6", ">MAX6", ">CREATED", ">EXPIRED", ">EVICTED")
 	for _, k := range workers {
-		if err := t.row(k.ID, k.Core, k.Received, k.Generated, k.Transmitted, k.ToKernel, k.HandedOver, k.Dropped,
-			k.Flows-k.Flows6, k.FlowsMax-k.Flows6Max, k.Flows6, k.Flows6Max, k.FlowsNew, k.FlowsExpired, k.FlowsEvicted); err != nil {
+		if err := errors.Join(t.row(k.ID, k.Core, k.Received, k.Generated, k.Transmitted, k.ToKernel, k.HandedOver, k.Dropped),
+			flows.row(k.ID, k.Flows-k.Flows6, k.FlowsMax-k.Flows6Max, k.Flows6, k.Flows6Max, k.FlowsNew, k.FlowsExpired, k.FlowsEvicted)); err != nil {
 			return err
 		}
 	}
-	return t.flush()
+	return errors.Join(t.flush(), say(w, ""), flows.flush())
 }
 
 func busyTable(w io.Writer, workers []api.Worker) error {

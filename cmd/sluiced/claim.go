@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -21,14 +20,33 @@ import (
 // that all daemons agree on, and go with their process, however that ends.
 type claims []net.Listener
 
-// claim claims the interfaces under all ports, or none.
-func claim(c *config.Config) (held claims, err error) {
-	var mine []string // two of our own ports on one interface are dpdk's to refuse
+// checkInterfaces refuses two ports on one interface, which would get every frame
+// twice, and a twin that has an interface's name.
+func checkInterfaces(c *config.Config) error {
+	var errs []error
+	port := map[string]int{} // by interface
 	for i, p := range c.Ports {
-		for _, device := range dpdk.Interfaces(p.Device) {
-			if slices.Contains(mine, device) {
+		for _, name := range dpdk.Interfaces(p.Device) {
+			if first, taken := port[name]; taken {
+				errs = append(errs, fmt.Errorf("ports[%d].device: %s: interface %s is ports[%d]'s already, and both would get its frames: choose another",
+					i, p.Device, name, first))
 				continue
 			}
+			port[name] = i
+		}
+	}
+	for i, p := range c.Ports {
+		if of, taken := port[p.Twin]; taken {
+			errs = append(errs, fmt.Errorf("ports[%d].twin: %s: is the interface of ports[%d]: set another name", i, p.Twin, of))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// claim claims the interfaces under all ports, or none.
+func claim(c *config.Config) (held claims, err error) {
+	for i, p := range c.Ports {
+		for _, device := range dpdk.Interfaces(p.Device) {
 			l, err := net.Listen("unix", claimName(device))
 			if errors.Is(err, unix.EADDRINUSE) {
 				err = fmt.Errorf("%s has it: stop that first, or choose another device", holder(device))
@@ -36,7 +54,7 @@ func claim(c *config.Config) (held claims, err error) {
 			if err != nil {
 				return nil, errors.Join(fmt.Errorf("ports[%d] (%s): claim interface: %s: %w", i, p.Name, device, err), held.release())
 			}
-			mine, held = append(mine, device), append(held, l)
+			held = append(held, l)
 		}
 	}
 	return held, nil

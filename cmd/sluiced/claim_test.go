@@ -24,7 +24,7 @@ func TestClaim(t *testing.T) {
 		}
 		return c
 	}
-	first, err := claim(ports("a", "b", "net_null0", "a"))
+	first, err := claim(ports("a", "b", "net_null0"))
 	require.NoError(t, err)
 	assert.Len(t, first, 2, "one an interface, none without")
 
@@ -40,4 +40,23 @@ func TestClaim(t *testing.T) {
 	require.NoError(t, err)
 	assert.NoError(t, second.release())
 	assert.NoError(t, other.release())
+}
+
+// Two ports on one interface would get every frame twice: a line of the file
+// that was copied and not changed.
+func TestInterfaceOfTwoPorts(t *testing.T) {
+	c := &config.Config{Ports: []config.Port{
+		{Device: "net_af_packet0,iface=eth0", Twin: "sl-a"},
+		{Device: "net_bonding0,mode=1,member=(net_af_packet1,iface=eth1),member=(net_af_packet2,iface=eth2)", Twin: "sl-b"},
+	}}
+	require.NoError(t, checkInterfaces(c))
+	for device, want := range map[string]string{
+		"net_af_packet3,iface=eth0": "ports[2].device: net_af_packet3,iface=eth0: interface eth0 is ports[0]'s already",
+		"net_af_xdp0,iface=eth2":    "ports[2].device: net_af_xdp0,iface=eth2: interface eth2 is ports[1]'s already",
+	} {
+		more := &config.Config{Ports: append(c.Ports[:2:2], config.Port{Device: device, Twin: "sl-c"})}
+		require.ErrorContains(t, checkInterfaces(more), want)
+	}
+	c.Ports[0].Twin = "eth1"
+	require.EqualError(t, checkInterfaces(c), "ports[0].twin: eth1: is the interface of ports[1]: set another name")
 }

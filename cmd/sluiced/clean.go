@@ -23,7 +23,12 @@ func cleanCommand(file *string) *cobra.Command {
 			"a daemon leaves on purpose with kernel.keep_twins, and any daemon when it is killed. The next\n" +
 			"start does so as well, as far as it does not need these things itself.",
 		Example: "  sluiced clean --config /etc/sluice/sluice.yaml",
-		Args:    cobra.NoArgs,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return fmt.Errorf("clean: %s: an argument where none belongs: name the configuration file by --config %s", args[0], args[0])
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := config.Load(*file, nil)
 			if err != nil {

@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"os"
 	"os/signal"
+	"slices"
 	"strconv"
 	"sync"
 	"syscall"
@@ -137,13 +138,21 @@ func (d *daemon) listen() error {
 }
 
 func (d *daemon) openPath() (err error) {
-	c := kernel.Config{StateFile: undoFile(d.config), Keep: d.config.Kernel.KeepTwins}
+	c := kernel.Config{StateFile: undoFile(d.config), Keep: d.config.Kernel.KeepTwins, Tunnels: d.tunnels, Errors: int(d.config.Limits.Answers)}
 	d.path, err = kernel.Open(c, d.specs(), d.plane.pool, d.plane.rings, d.plane.hops, d.publishNet, d.log)
 	return err
 }
 
 func (d *daemon) publishNet(net *service.Net) {
 	_ = d.plane.store.Update(func(s *service.Snapshot) (*service.Snapshot, error) { return s.WithNet(net), nil })
+}
+
+// tunnels says whether a service's packets are sent from local to backend now.
+func (d *daemon) tunnels(local, backend netip.Addr, key service.Key) bool {
+	snap := d.plane.store.Load()
+	svc := snap.Lookup(key)
+	return svc != nil && svc.Mode == service.ModeTun && slices.Contains(svc.Locals, local) &&
+		slices.ContainsFunc(svc.Backends, func(id service.BackendID) bool { return snap.Backends.At(uint32(id)).Addr == backend })
 }
 
 func (d *daemon) serve() {

@@ -11,6 +11,7 @@ import (
 	"github.com/sluice-lb/sluice/ctl/api"
 	"github.com/sluice-lb/sluice/ctl/build"
 	"github.com/sluice-lb/sluice/ctl/config"
+	"github.com/sluice-lb/sluice/ctl/server"
 	"github.com/sluice-lb/sluice/dpdk"
 	"github.com/sluice-lb/sluice/packet"
 	"github.com/sluice-lb/sluice/service"
@@ -56,7 +57,7 @@ func (e *engine) Change(_ context.Context, c api.Change) (uint64, error) {
 		return revision, err
 	}
 	if err := e.path.SetAddresses(e.addresses()); err != nil {
-		return revision, fmt.Errorf("the change is in force, but not all addresses are: %w", err)
+		return revision, server.InForce{Err: fmt.Errorf("not all addresses are: %w", err)}
 	}
 	return revision, nil
 }

@@ -46,8 +46,8 @@ func command() *cobra.Command {
 		Use:   "sluiced",
 		Short: "Layer-4 load balancer on DPDK",
 		Long: "sluiced forwards TCP and UDP to real servers through DPDK, as its configuration file\n" +
-			"says and sluicectl changes it. Every key of the file can be overridden by the environment\n" +
-			"(SLUICE_WORKERS_FLOWS for workers.flows) and many by a flag (--workers-flows).\n" +
+			"says and sluicectl changes it. Every key of the file but ports and services can be overridden by\n" +
+			"the environment (SLUICE_WORKERS_FLOWS for workers.flows) and many by a flag (--workers-flows).\n" +
 			"SIGHUP (or sluicectl reload) makes it read the services of the file again.",
 		Example: "  sluiced --config /etc/sluice/sluice.yaml\n" +
 			"  sluiced --config sluice.yaml --log-level debug\n" +
@@ -55,10 +55,10 @@ func command() *cobra.Command {
 		Args:          cobra.NoArgs,
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Version:       release() + ", DPDK " + dpdk.Version(),
+		Version:       release() + ", " + dpdk.Version(), // which begins with DPDK
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			load := func(checks ...func(*config.Config) error) (*config.Config, error) {
-				return config.Load(file, cmd.Flags(), append(checks, checkServices)...)
+				return config.Load(file, cmd.Flags(), append(checks, checkInterfaces, checkServices)...)
 			}
 			c, err := load(checkMachine)
 			if err != nil {
@@ -81,9 +81,14 @@ func checkCommand() *cobra.Command {
 		Short:   "Check a configuration file and say what is wrong with it",
 		Long:    "check reads a configuration file as the daemon would, services included, and starts nothing.\nIt needs no root.",
 		Example: "  sluiced check /etc/sluice/sluice.yaml",
-		Args:    cobra.ExactArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return fmt.Errorf("check: %d files given: one is needed: sluiced check %s", len(args), defaultConfig)
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := config.Load(args[0], nil, checkServices)
+			c, err := config.Load(args[0], nil, checkInterfaces, checkServices)
 			if err != nil {
 				return err
 			}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sluice-lb/sluice/ctl/api"
 	"github.com/sluice-lb/sluice/ctl/config"
+	"github.com/sluice-lb/sluice/ctl/server"
 )
 
 // Reload reads the configuration file again and makes the services those in it,
@@ -22,8 +23,12 @@ func (e *engine) Reload(ctx context.Context) (api.Reload, error) {
 	defer notify(e.log, sd.SdNotifyReady)
 	done, err := e.reload(ctx)
 	if err != nil {
+		what := "reload refused"
+		if errors.As(err, new(server.InForce)) {
+			what = "reloaded, not all of it"
+		}
 		for line := range strings.SplitSeq(err.Error(), "\n") {
-			e.log.Error("reload refused", "error", line)
+			e.log.Error(what, "error", line)
 		}
 		return done, err
 	}

@@ -81,16 +81,19 @@ func TestDecodeYAML(t *testing.T) {
 	require.NoError(t, DecodeYAML([]byte("---\nservices:\n- {protocol: tcp, address: 10.0.0.1, port: 80, mode: dr}\n"), &list))
 	require.Equal(t, []Service{{Protocol: "tcp", Address: "10.0.0.1", Port: 80, Mode: "dr"}}, list.Services)
 	for in, want := range map[string]string{
-		"services: []\nsevrices: []":            "sevrices: unknown field",
-		"services: []\nservices: []":            `key "services" already set`,
-		"services: [{mode: dr, Port: 80}]":      "Port: unknown field",
-		"services: [{port: 80000}]":             "services.port: number 80000: has to be a whole number from 0 to 65535",
-		"services: [{port: eighty}]":            "services.port: string: has to be a whole number",
-		"services: {}":                          "services: object: has to be a list",
-		"services: [{address: 10}]":             "services.address: number: has to be a string",
-		"services: []\n---\nservices: []":       "more than one YAML document",
-		"services:\n- mode: dr\n  port: [1":     "line",
-		"services: [{backends: [{weight: -1}]}": "line 1",
+		"services: []\nsevrices: []": "sevrices: unknown field: remove it or correct its name; known are revision, services",
+		"services: [{mode: dr}, {mode: dr, backends: [{adress: 10.0.0.1}]}]": "services[1].backends[0].adress: unknown field: " +
+			"remove it or correct its name; known are address, port, weight",
+		"services: []\nservices: []":                 `key "services" already set`,
+		"services: [{mode: dr, Port: 80}]":           "Port: unknown field",
+		"services: [{port: 80000}]":                  "services[0].port: number 80000: has to be a whole number from 0 to 65535",
+		"services: [{port: 80}, {port: eighty}]":     "services[1].port: string: has to be a whole number",
+		"services: {}":                               "services: object: has to be a list",
+		"services: [{address: 10}]":                  "services[0].address: number: has to be a string",
+		"services: [{backends: [{}, {weight: {}}]}]": "services[0].backends[1].weight: object: has to be a whole number",
+		"services: []\n---\nservices: []":            "more than one YAML document",
+		"services:\n- mode: dr\n  port: [1":          "line",
+		"services: [{backends: [{weight: -1}]}":      "line 1",
 	} {
 		err := DecodeYAML([]byte(in), new(ServiceList))
 		require.ErrorContains(t, err, want, in)

@@ -15,12 +15,12 @@ import (
 // field twice, names in the exact case. Errors are *Error of kind Malformed.
 func DecodeJSON(data []byte, v any) error {
 	if err := checkNames(data); err != nil {
-		return decodeError(data, err)
+		return decodeError(data, v, err)
 	}
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
 	if err := d.Decode(v); err != nil {
-		return decodeError(data, err)
+		return decodeError(data, v, err)
 	}
 	return nil
 }
@@ -117,7 +117,7 @@ func checkObject(d *json.Decoder) error {
 }
 
 // decodeError turns what encoding/json says into an *Error.
-func decodeError(data []byte, err error) error {
+func decodeError(data []byte, v any, err error) error {
 	var name *nameError
 	var syntax *json.SyntaxError
 	var wrong *json.UnmarshalTypeError
@@ -127,13 +127,16 @@ func decodeError(data []byte, err error) error {
 	case errors.As(err, &syntax):
 		return &Error{Kind: Malformed, Why: err.Error() + at(data, syntax.Offset), Remedy: "send valid JSON"}
 	case errors.As(err, &wrong):
-		return &Error{Kind: Malformed, Field: wrong.Field, Value: wrong.Value, Why: "has to be " + wanted(wrong)}
+		field, ok := pathAt(json.NewDecoder(bytes.NewReader(data)), wrong.Offset, "")
+		if !ok {
+			field = wrong.Field
+		}
+		return &Error{Kind: Malformed, Field: field, Value: wrong.Value, Why: "has to be " + wanted(wrong)}
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return &Error{Kind: Malformed, Why: "ends before the JSON value does", Remedy: "send it whole"}
 	}
 	if field, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
-		return &Error{Kind: Malformed, Field: strings.Trim(field, `"`), Why: "unknown field",
-			Remedy: "see the fields there are in the OpenAPI document, /openapi.json"}
+		return unknownField(data, v, strings.Trim(field, `"`))
 	}
 	return &Error{Kind: Malformed, Why: strings.TrimPrefix(err.Error(), "json: ")}
 }

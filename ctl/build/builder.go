@@ -140,8 +140,7 @@ func (b *Builder) DeleteBackend(key api.Key, at netip.AddrPort, expect *uint64) 
 		}
 		backend := b.backends.get(endpoint{id, at})
 		if !e.backends.Get(uint32(backend)).Present {
-			return &api.Error{Kind: api.NotFound, Field: "backend", Value: at.String(),
-				Why: "no such backend of " + key.String(), Remedy: "list what there is with: sluicectl service list"}
+			return api.NoBackend(key, at)
 		}
 		e.deleteBackend(e.services.Get(uint32(id)), backend)
 		return nil

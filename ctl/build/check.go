@@ -201,7 +201,7 @@ func (b *Builder) checkRoom(all []wanted) error {
 func exhausted(what string, limit, used, removed, more int) error {
 	return &api.Error{Kind: api.Exhausted, Field: what, Value: fmt.Sprintf("%d more", more),
 		Why:    fmt.Sprintf("%d of at most %d are in use, %d of them removed but not forgotten by flows yet", used, limit, removed),
-		Remedy: "remove what is not needed, and wait until its flows have ended"}
+		Remedy: "remove what is not needed and wait until its flows have ended, or raise limits." + what + " and restart"}
 }
 
 // wireKey is the key as workers see it.

@@ -139,6 +139,7 @@ func TestLimits(t *testing.T) {
 	before := l.store.Load()
 	_, err := l.PutService(svc("dr tcp:10.0.0.3:80"), nil)
 	expectError(t, err, api.Exhausted, "services", "1 more", "2 of at most 2")
+	require.ErrorContains(t, err, "or raise limits.services and restart")
 	_, err = l.PutBackend(mustKey(web), backend("10.1.0.3"), nil)
 	expectError(t, err, api.Exhausted, "backends", "1 more", "3 of at most 3")
 	_, err = l.ReplaceAll([]api.Service{svc("dr tcp:10.0.0.2:80 10.1.0.5 10.1.0.6")}, nil)

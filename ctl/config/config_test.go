@@ -83,12 +83,15 @@ func TestErrorsTeach(t *testing.T) {
 		"bad duration":        {port + "timeouts: {udp: soon}\n", []string{"udp", "soon"}},
 		"short duration":      {port + "timeouts: {udp: 1ms}\n", []string{"timeouts.udp", "1ms"}},
 		"long twin":           {"ports: [{name: averyveryverylongname, device: x}]\n", []string{"ports[0].twin", "15"}},
+		"twin with a space":   {"ports: [{name: a b, device: x}]\n", []string{"ports[0].twin", `"sl-a b"`, "no name"}},
+		"twin with a slash":   {"ports: [{name: a, device: x, vlans: [{id: 7, twin: a/7}]}]\n", []string{"ports[0].vlans[0].twin", `"a/7"`, "no name"}},
 		"device twice":        {"ports: [{name: a, device: x}, {name: b, device: x}]\n", []string{"ports[1].device", "ports[0].device"}},
 		"bad route":           {"ports: [{name: a, device: x, routes: [{to: 0.0.0.0/0}]}]\n", []string{"ports[0].routes[0]"}},
 		"relative socket":     {port + "control: {socket: sluice.sock}\n", []string{"control.socket", "absolute"}},
 		"bad mode":            {port + "control: {mode: rw}\n", []string{"control.mode", "octal"}},
 		"metrics address":     {port + "metrics: {listen: here}\n", []string{"metrics.listen", "here"}},
-		"unknown service key": {port + "services: [{protocol: tcp, adress: 10.0.0.1}]\n", []string{"services", "adress", "unknown field"}},
+		"metrics port":        {port + "metrics: {listen: '127.0.0.1:99999'}\n", []string{"metrics.listen", "127.0.0.1:99999", "9105"}},
+		"unknown service key": {port + "services: [{protocol: tcp, adress: 10.0.0.1}]\n", []string{"services[0].adress", "unknown field", "known are protocol, address, port"}},
 		"not YAML":            {"ports: [", []string{"not valid YAML"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -100,6 +103,27 @@ func TestErrorsTeach(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Who is told the file, and finds nothing wrong there, is told where to look.
+func TestErrorsNameWhereTheValueIsFrom(t *testing.T) {
+	file := write(t, port+"workers: {flows: 1}\n")
+	t.Setenv("SLUICE_RUN_DIR", "here")
+	t.Setenv("SLUICE_WORKERS_CORES", "1,x")
+	t.Setenv("SLUICE_WORKERS_IDLE", "")
+	t.Setenv("SLUICE_PORTS", "[]")
+	flags := pflag.NewFlagSet("test", pflag.ContinueOnError)
+	AddFlags(flags)
+	require.NoError(t, flags.Parse([]string{"--log-level=loud"}))
+	_, err := Load(file, flags)
+	var all *Error
+	require.ErrorAs(t, err, &all)
+	require.ElementsMatch(t, []string{
+		`run_dir: "here": no absolute path: begin it with / (the value is that of SLUICE_RUN_DIR in the environment)`,
+		"workers.cores[1]: x: no whole number: write digits alone (the value is that of SLUICE_WORKERS_CORES in the environment)",
+		`log.level: "loud": unknown: use debug, info, warn or error (the value is that of --log-level)`,
+		"workers.flows: 1: out of range: use 16 to 268435456",
+	}, all.Lines)
 }
 
 // All that is wrong with a file is said at once, a line each; what could not be

@@ -28,9 +28,9 @@ func Load(file string, flags *pflag.FlagSet, checks ...func(*Config) error) (*Co
 	for key, value := range defaults {
 		v.SetDefault(key, value)
 	}
-	v.SetEnvPrefix("sluice")
-	v.SetEnvKeyReplacer(strings.NewReplacer(".", "_"))
-	v.AutomaticEnv()
+	for key := range defaults {
+		_ = v.BindEnv(key, envName(key)) // fails without a key only
+	}
 	v.SetConfigType("yaml")
 	if err := v.ReadConfig(strings.NewReader(string(data))); err != nil {
 		return nil, &Error{file, []string{fmt.Sprintf("not valid YAML: %v: correct it; an example is deploy/sluice.yaml", err)}}
@@ -40,9 +40,34 @@ func Load(file string, flags *pflag.FlagSet, checks ...func(*Config) error) (*Co
 	}
 	c, wrong := decode(data, v, checks)
 	if len(wrong) > 0 {
+		for i, line := range wrong {
+			wrong[i] += origin(line, flags)
+		}
 		return nil, &Error{file, wrong}
 	}
 	return c, nil
+}
+
+// envName is the variable of the environment that overrides a key: SLUICE_LOG_LEVEL.
+func envName(key string) string {
+	return "SLUICE_" + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
+}
+
+// origin says where the value that a line is about comes from, if not from the file.
+func origin(line string, flags *pflag.FlagSet) string {
+	key, _, _ := strings.Cut(keyOf(line), "[")
+	if _, known := defaults[key]; !known {
+		return ""
+	}
+	if flags != nil {
+		if f := flags.Lookup(FlagName(key)); f != nil && f.Changed {
+			return " (the value is that of --" + f.Name + ")"
+		}
+	}
+	if os.Getenv(envName(key)) != "" { // as viper sees it
+		return " (the value is that of " + envName(key) + " in the environment)"
+	}
+	return ""
 }
 
 func readError(file string, err error) error {
@@ -79,7 +104,7 @@ func decode(data []byte, v *viper.Viper, checks []func(*Config) error) (c *Confi
 	}
 	var err error
 	if c.Services, err = services(data); err != nil {
-		wrong = append(wrong, "services: "+err.Error())
+		wrong = append(wrong, inServices(err))
 	}
 	said := keysOf(wrong)
 	for _, check := range append([]func(*Config) error{(*Config).validate}, checks...) {
@@ -108,6 +133,14 @@ func services(data []byte) ([]api.Service, error) {
 	}
 	var out []api.Service
 	return out, api.DecodeYAML(text, &out)
+}
+
+// inServices is a line about the services: services[0].port: ... or services: ...
+func inServices(err error) string {
+	if strings.HasPrefix(err.Error(), "[") {
+		return "services" + err.Error()
+	}
+	return "services: " + err.Error()
 }
 
 func unknownKeys(m map[string]any) string {

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strconv"
+	"strings"
 )
 
 // interfaceNameMax is the kernel's IFNAMSIZ without the terminating zero.
@@ -90,6 +92,9 @@ func (v *VLAN) validate(key string) error {
 func validateTwin(key, name string) error {
 	if len(name) > interfaceNameMax {
 		return bad(key+".twin", name, fmt.Sprintf("longer than the kernel's %d characters", interfaceNameMax), "set a shorter one")
+	}
+	if name == "." || name == ".." || strings.ContainsAny(name, "/%: \t\n") {
+		return bad(key+".twin", strconv.Quote(name), "no name for an interface", "use letters, digits, dashes and dots")
 	}
 	return nil
 }

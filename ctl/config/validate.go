@@ -37,7 +37,11 @@ func (c *Config) validatePaths() error {
 		errs = append(errs, bad("control.mode", strconv.Quote(c.Control.Mode), "no octal file mode", `write "0660", in quotes`))
 	}
 	if c.Metrics.Listen != "" {
-		if _, _, err := net.SplitHostPort(c.Metrics.Listen); err != nil {
+		_, port, err := net.SplitHostPort(c.Metrics.Listen)
+		if err == nil {
+			_, err = net.LookupPort("tcp", port)
+		}
+		if err != nil {
 			errs = append(errs, bad("metrics.listen", c.Metrics.Listen, "no address and port", "write 127.0.0.1:9105, or nothing to switch it off"))
 		}
 	}

@@ -91,11 +91,20 @@ func (t *twin) addAddress(p netip.Prefix) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("add address: %s to %s: %w", p, t.name, err)
+		return fmt.Errorf("add address: %s to %s: %w%s", p, t.name, err, t.withoutIPv6(p))
 	}
 	t.added[p] = true
 	t.news.announce(t, p.Addr())
 	return nil
+}
+
+// withoutIPv6 says so, and what to do, where the kernel says "permission denied".
+func (t *twin) withoutIPv6(p netip.Prefix) string {
+	off, err := readSysctl(disableIPv6File(t.name))
+	if p.Addr().Is4() || err != nil || off == "0" {
+		return ""
+	}
+	return ": IPv6 is switched off: set net.ipv6.conf.default.disable_ipv6=0 before the start, or now net.ipv6.conf." + t.name + ".disable_ipv6=0"
 }
 
 func (t *twin) removeAddress(p netip.Prefix) error {

@@ -7,9 +7,10 @@
 //	worker -> KernelRings.To   -> pump   -> twin -> kernel
 //	worker <- KernelRings.From <- reader <- twin <- kernel
 //	kernel -> netlink -> mirror -> service.NextHops, service.Net -> worker
+//	kernel -> raw socket -> relay -> raw socket -> kernel: errors about tunnels
 //
 // Runs on: housekeeping threads; one goroutine writes to all twins, one per
-// twin reads, two keep the mirror, one announces addresses. Touches: the twins it makes, the interfaces
+// twin reads, two keep the mirror, one announces addresses, two relay errors about tunnels. Touches: the twins it makes, the interfaces
 // behind net_af_packet ports (silenced, and restored at the end, unless twins are
 // kept: two would answer), one sysctl of
 // the namespace, a state file. Everything happens in the network namespace of

@@ -23,6 +23,9 @@ type Config struct {
 	Keep bool
 
 	TakeOver bool // addresses and routes found on silenced devices move to their twins
+
+	Tunnels Tunnels // nil: what routers say about tunnels is not passed on
+	Errors  int     // of that, packets a second at most
 }
 
 // Path is the whole kernel path of a daemon.
@@ -34,6 +37,7 @@ type Path struct {
 	mirror *mirror
 	state  *state
 	news   *announcer
+	relay  *relay // nil without Config.Tunnels
 
 	mu    sync.Mutex // guards the addresses of the twins
 	fixed map[*twin]map[netip.Prefix]bool
@@ -65,7 +69,10 @@ func Open(cfg Config, ports []PortSpec, pool packet.Pool, rings []*packet.Kernel
 	if p.mirror, err = newMirror(hops, publish, log); err != nil {
 		return nil, err
 	}
-	if err = p.openPorts(cfg, ports); err != nil {
+	if err = p.openPorts(cfg, ports); err == nil && cfg.Tunnels != nil {
+		p.relay, err = openRelay(cfg.Tunnels, cfg.Errors, log)
+	}
+	if err != nil {
 		return nil, errors.Join(err, p.mirror.close(), p.abandon())
 	}
 	p.pump = newPump(pool, rings, p.twins, log)
@@ -162,6 +169,9 @@ func (p *Path) Start() error {
 	}
 	p.pump.start()
 	p.news.start(p.pump.originate)
+	if p.relay != nil {
+		p.relay.start()
+	}
 	return p.announce(p.twins)
 }
 
@@ -223,7 +233,11 @@ func (p *Path) Close() error {
 
 func (p *Path) close() error {
 	p.news.close()
-	err := errors.Join(p.mirror.close(), p.pump.close())
+	var err error
+	if p.relay != nil {
+		err = p.relay.close()
+	}
+	err = errors.Join(err, p.mirror.close(), p.pump.close())
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	err = errors.Join(err, p.closeTwins())

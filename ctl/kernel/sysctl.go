@@ -58,7 +58,7 @@ func readSysctl(file string) (string, error) {
 // writeSysctl writes a file below /proc/sys/net.
 func writeSysctl(file, value string) error {
 	if err := os.WriteFile(filepath.Join(sysctlRoot, file), []byte(value), 0); err != nil {
-		return fmt.Errorf("set sysctl: net/%s=%s: %w: is /proc/sys writable for this process?", file, value, err)
+		return fmt.Errorf("set sysctl: net/%s=%s: %w: let this process write below /proc/sys/net (in a container: see the Dockerfile)", file, value, err)
 	}
 	return nil
 }

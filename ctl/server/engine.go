@@ -6,6 +6,13 @@ import (
 	"github.com/sluice-lb/sluice/ctl/api"
 )
 
+// InForce is what went wrong after a change was applied, which it still is.
+type InForce struct{ Err error }
+
+func (e InForce) Error() string { return "the change is in force, but " + e.Err.Error() }
+
+func (e InForce) Unwrap() error { return e.Err }
+
 // Engine is what the control socket shows and changes. All methods are called
 // from many goroutines at once, and what they return is not written to.
 // Errors that are (or wrap) *api.Error or api.Errors reach the client with
@@ -24,7 +31,8 @@ type Engine interface {
 	Services() api.ServiceList
 
 	// Change applies a change as a whole or not at all, see api.Change.Apply,
-	// and returns the revision at which it is in force.
+	// and returns the revision at which it is in force. An InForce error is of one
+	// that is applied.
 	Change(ctx context.Context, c api.Change) (revision uint64, err error)
 
 	// Reload reads the configuration file again and makes the services those in

@@ -130,14 +130,14 @@ func TestRefusals(t *testing.T) {
 		location, value          string
 	}{
 		{"unknown field", "PUT", web, `{"mode":"dr","sheduler":"rr"}`, 400, api.Malformed, "sheduler", ""},
-		{"unknown field of a backend", "PUT", web, `{"mode":"nat","backends":[{"adress":"10.0.0.1"}]}`, 400, api.Malformed, "adress", ""},
+		{"unknown field of a backend", "PUT", web, `{"mode":"nat","backends":[{"adress":"10.0.0.1"}]}`, 400, api.Malformed, "backends[0].adress", ""},
 		{"upper case", "PUT", web, `{"Mode":"dr"}`, 400, api.Malformed, "Mode", ""},
 		{"twice", "PUT", web, `{"mode":"dr","mode":"nat"}`, 400, api.Malformed, "mode", ""},
 		{"two values", "PUT", web, `{"mode":"nat"} {}`, 400, api.Malformed, "", ""},
 		{"cut", "PUT", web, `{"mode":"dr"`, 400, api.Malformed, "", ""},
 		{"no body", "PUT", web, ``, 400, "", "", ""},
-		{"type", "PUT", web, `{"mode":"nat","backends":[{"address":"10.0.0.1","weight":"3"}]}`, 400, api.Malformed, "backends.weight", "string"},
-		{"negative", "PUT", web, `{"mode":"nat","backends":[{"address":"10.0.0.1","weight":-1}]}`, 400, api.Malformed, "backends.weight", "number -1"},
+		{"type", "PUT", web, `{"mode":"nat","backends":[{"address":"10.0.0.1","weight":"3"}]}`, 400, api.Malformed, "backends[0].weight", "string"},
+		{"negative", "PUT", web, `{"mode":"nat","backends":[{"address":"10.0.0.1","weight":-1}]}`, 400, api.Malformed, "backends[0].weight", "number -1"},
 		{"mode", "PUT", web, `{"mode":"bridge"}`, 422, api.Invalid, "mode", "bridge"},
 		{"no mode", "PUT", web, `{}`, 422, api.Invalid, "mode", ""},
 		{"weight", "PUT", web + "/backends/10.0.1.11/80", `{"weight":65536}`, 422, api.Invalid, "weight", "65536"},

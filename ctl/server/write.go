@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -122,7 +123,11 @@ func (s *Server) change(ctx context.Context, cond Condition, edit api.Edit) (*wr
 		return nil, api.NewProblem(err)
 	}
 	now, err := s.engine.Change(ctx, api.Change{If: revision, Edit: edit})
-	if err != nil {
+	switch {
+	case errors.As(err, new(InForce)):
+		s.log.Warn("change", "change", edit.String(), "revision", now, "error", err)
+		return nil, api.NewProblem(err)
+	case err != nil:
 		s.log.Info("change refused", "change", edit.String(), "error", err)
 		return nil, api.NewProblem(err)
 	}

@@ -38,7 +38,8 @@ func TestStartErrorsTeach(t *testing.T) {
 		"no port":             {setup{Config: map[string]any{"ports": nil}}, []string{file, "ports", "no port", "name at least one device"}},
 		"missing interface":   {setup{Config: port("device", "net_af_packet0,iface=eth7")}, []string{"ports[0] (lan)", "eth7", "ip link"}},
 		"unknown driver":      {setup{Config: port("device", "net_nonsense0")}, []string{"ports[0] (lan)", "net_nonsense0", "check driver name"}},
-		"twin's name taken":   {setup{Config: port("twin", "eth0")}, []string{"twin", "eth0", "set another name"}},
+		"twin's name taken":   {setup{Config: port("twin", "lo")}, []string{"twin", "lo", "set another name"}},
+		"interface as twin":   {setup{Config: port("twin", "eth0")}, []string{"ports[0].twin", "eth0", "set another name"}},
 		"no such core":        {setup{Config: map[string]any{"workers.cores": []int{777}}}, []string{"777", "choose one of"}},
 		"too much memory":     {setup{Config: map[string]any{"eal.memory_mb": 1 << 20}}, []string{"1048576 MiB", "available", "lower it"}},
 		"foreign address":     {setup{Config: map[string]any{"metrics.listen": "192.0.2.77:9105"}}, []string{"metrics.listen", "192.0.2.77:9105", "choose another address"}},
@@ -59,6 +60,28 @@ func TestStartErrorsTeach(t *testing.T) {
 			assert.NoDirExists(t, filepath.Join(l.dir, "run"))
 		})
 	}
+}
+
+// Hosts without IPv6 are common, and the kernel says no more of it than that the
+// permission is missing.
+func TestIPv6SwitchedOff(t *testing.T) {
+	l := newLab(t)
+	l.run("gw", "sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1")
+	says := l.fail(setup{})
+	for _, part := range []string{l.address("gw", "6").String(), "sl-lan", "IPv6 is switched off", "net.ipv6.conf.sl-lan.disable_ipv6=0"} {
+		assert.Contains(t, says, part)
+	}
+	d := l.start(setup{Config: port("twin", "sl-lan")})
+	key := d.add("fullnat", "tcp", "rs1")
+	_, says, code := d.sluicectl("service", "add", "tcp:[fd00:51::100]:80", "--mode", "dr")
+	assert.Equal(t, 1, code)
+	assert.Contains(t, says, "the change is in force, but not all addresses are")
+	assert.Contains(t, says, "IPv6 is switched off")
+	assert.NotContains(t, d.logText(), "refused")
+	assert.Equal(t, map[string]int{"rs1": 5}, l.getMany(5, key, "still"))
+	_, _, code = d.sluicectl("service", "remove", "tcp:[fd00:51::100]:80")
+	assert.Zero(t, code)
+	d.stop()
 }
 
 func TestStartWithoutRootSaysSo(t *testing.T) {

@@ -3,13 +3,14 @@
 // A packet takes one walk, and every step is a loop over the whole burst, in a
 // file of its own:
 //
-//	receive.go   frames of one port into slots
+//	receive.go   frames of one port
 //	parse.go     validate once; hand to the kernel what is not TCP or UDP; hash
 //	             tuples (parse_amd64.s: both, for plain IPv4; parse6.go: for
 //	             plain IPv6)
 //	lookup.go    where flows may be, memory latencies overlapped
-//	plain.go     plain packets of known flows: all that rewrite does, in one loop
-//	lookup.go    find the flows of all others
+//	plain.go     plain packets of known flows: all that rewrite and transmit do, in one
+//	             loop a family (plain4.go, plain6.go) and one for tunnels (plaintun.go)
+//	lookup.go    all others: into slots, find their flows
 //	miss.go      no flow: whose packet is it?
 //	openings.go  new flows of the burst: schedule each, then enter all into the table
 //	rewrite.go   next hop, TTL, size, the mode's rewrite, counters

@@ -22,9 +22,7 @@ import (
 // it may open the flow anew, and what follows in the burst may belong to the new
 // one. So it ends the walk, unless look is 0, when miss has seen to that.
 func (w *Worker) plain(four, six uint64, look uint8) (done uint64) {
-	net := w.snap.Net
-	w.exits = exits{all: 1<<16 - 1}
-	w.stroll = stroll{look: look, epoch: net.Epoch, now: w.table.Now(), last: service.ExitOf(uint16(len(w.out) - 1))}
+	w.short.begin(w, look)
 	for four != 0 {
 		w.forward4(four)
 		done |= w.finished(&four)
@@ -36,31 +34,41 @@ func (w *Worker) plain(four, six uint64, look uint8) (done uint64) {
 	return done
 }
 
-// stroll is what forward4 and forward6 go by, and what they say, a bit for a packet.
-type stroll struct {
+// short is what the loops of plain go by, and what they say: sets of packets are a bit
+// for each.
+type short struct {
 	look  uint8        // see plain
-	last  service.Exit // the lowest
-	epoch uint32
-	now   uint32
+	last  service.Exit // the lowest that there is
+	epoch uint32       // service.Net.Epoch
+	now   uint32       // flow.Table.Now
 
 	left    uint64 // to others
-	tunnels uint64 // to tunnels
+	tunnels uint64 // to the loop for them
 	moving  uint64 // one that may change its flow's state; what is behind it was not looked at
 	flags   uint8  // its TCP flags
+
+	exits    [packet.BurstSize]service.Exit // of packets that were forwarded
+	any, all uint32                         // these exits together: both are the same when it was but one
+}
+
+func (s *short) begin(w *Worker, look uint8) {
+	net := w.snap.Net
+	s.look, s.last, s.epoch, s.now = look, service.ExitOf(uint16(len(w.out)-1)), net.Epoch, w.table.Now()
+	s.any, s.all = 0, 1<<16-1
 }
 
 // finished ends what forward4 or forward6 have done for packets: it forwards the
 // tunnels', follows the moving packet's connection, returns what was forwarded and
 // leaves in packets what is behind.
 func (w *Worker) finished(packets *uint64) (done uint64) {
-	moving, tunnels := w.stroll.moving, w.stroll.tunnels
+	moving, tunnels := w.short.moving, w.short.tunnels
 	walked := *packets & (moving<<1 - 1) // without a moving packet all
 	*packets &^= walked
-	done = walked&^(w.stroll.left|tunnels) | w.tunnels(tunnels)
-	w.stroll.left, w.stroll.tunnels, w.stroll.moving = 0, 0, 0
+	done = walked&^(w.short.left|tunnels) | w.tunnels(tunnels)
+	w.short.left, w.short.tunnels, w.short.moving = 0, 0, 0
 	if done&moving != 0 {
 		ref := w.found.Refs[bits.TrailingZeros64(moving)%packet.BurstSize]
-		w.track(w.table.Common(ref.Index()), ref.Index(), ref.Dir(), w.stroll.flags)
+		w.track(w.table.Common(ref.Index()), ref.Index(), ref.Dir(), w.short.flags)
 	}
 	return done
 }
@@ -100,13 +108,9 @@ func (w *Worker) plainNew(slots []slot) {
 func (w *Worker) settle(slots []slot, done uint64) {
 	for ; done != 0; done &= done - 1 {
 		i := bits.TrailingZeros64(done) % packet.BurstSize
-		slots[i].verdict, slots[i].port = packet.Forwarded, w.leaves[i].Port()
+		slots[i].verdict, slots[i].port = packet.Forwarded, w.short.exits[i].Port()
 	}
 }
-
-// exits are those of the packets that plain forwarded: both are the same when it was
-// but one.
-type exits struct{ any, all uint32 }
 
 // moves says whether a TCP packet with these flags may change the flow's state: in
 // ESTABLISHED, ACK alone does not.

@@ -18,41 +18,41 @@ func (w *Worker) forward4(packets uint64) {
 		proto, dir, h := e.Proto, ref.Dir(), b.Head()
 		side := &e.Sides[dir]
 		if e.Addrs[dir] != binary.LittleEndian.Uint64(h[addrs4:]) || side.Ports != binary.LittleEndian.Uint32(h[at4:]) || proto != h[proto4] || ref.IPv6() {
-			w.stroll.left |= packets & -packets
+			w.short.left |= packets & -packets
 			continue
 		}
 		if proto == packet.ProtoTCP && moves(e.State, h[flags4]) {
-			if begins(h[flags4], w.stroll.look) {
-				w.stroll.left |= packets
+			if begins(h[flags4], w.short.look) {
+				w.short.left |= packets
 				return
 			}
 			packets &= -packets
-			w.stroll.moving, w.stroll.flags = packets, h[flags4]
+			w.short.moving, w.short.flags = packets, h[flags4]
 		}
 		if e.Mode == service.ModeTun {
-			w.stroll.tunnels |= packets & -packets
+			w.short.tunnels |= packets & -packets
 			continue
 		}
 		bytes := uint64(binary.BigEndian.Uint16(h[length4:]))
 		b.Trim(int(bytes) + packet.EthernetLen)
 		hop := hops.Of(side.Hop)
-		if e.NetEpoch != w.stroll.epoch || hop.Exit() < w.stroll.last || !hop.Fits(bytes) || h[ttl4] <= 1 || side.Counts.Full() {
-			w.stroll.left |= packets & -packets
+		if e.NetEpoch != w.short.epoch || hop.Exit() < w.short.last || !hop.Fits(bytes) || h[ttl4] <= 1 || side.Counts.Full() {
+			w.short.left |= packets & -packets
 			continue
 		}
 		l := &w.load[e.Backend]
 		if l.mark != counted && !w.mark(l, e.Backend) {
-			w.stroll.left |= packets & -packets
+			w.short.left |= packets & -packets
 			continue
 		}
 		l.count(dir, bytes)
-		w.leaves[i] = hop.Exit()
-		w.exits.any |= uint32(hop.Exit())
-		w.exits.all &= uint32(hop.Exit())
+		w.short.exits[i] = hop.Exit()
+		w.short.any |= uint32(hop.Exit())
+		w.short.all &= uint32(hop.Exit())
 		binary.LittleEndian.PutUint64(h[0:], hop.DstSrc)
 		binary.LittleEndian.PutUint32(h[8:], hop.Src())
 		side.Counts = side.Counts.Plus(bytes)
-		e.LastSeen = w.stroll.now
+		e.LastSeen = w.short.now
 		if e.Mode == service.ModeDR {
 			(*packet.IPv4)(h[packet.EthernetLen:]).DecrementTTL()
 			continue

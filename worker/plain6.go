@@ -17,46 +17,46 @@ func (w *Worker) forward6(packets uint64) {
 		dir, h := ref.Dir(), b.Head6()
 		ip := (*packet.IPv6)(h[packet.EthernetLen:])
 		if !ref.IPv6() || !ip.HasAddrs(&e.Addrs[dir]) {
-			w.stroll.left |= packets & -packets
+			w.short.left |= packets & -packets
 			continue
 		}
 		side, proto := &e.Sides[dir], e.Proto
 		if side.Ports != binary.LittleEndian.Uint32(h[at6:]) || proto != h[proto6] {
-			w.stroll.left |= packets & -packets
+			w.short.left |= packets & -packets
 			continue
 		}
 		if proto == packet.ProtoTCP && moves(e.State, b.TCP6().Flags()) {
-			if begins(b.TCP6().Flags(), w.stroll.look) {
-				w.stroll.left |= packets
+			if begins(b.TCP6().Flags(), w.short.look) {
+				w.short.left |= packets
 				return
 			}
 			packets &= -packets
-			w.stroll.moving, w.stroll.flags = packets, b.TCP6().Flags()
+			w.short.moving, w.short.flags = packets, b.TCP6().Flags()
 		}
 		if e.Mode == service.ModeTun {
-			w.stroll.tunnels |= packets & -packets
+			w.short.tunnels |= packets & -packets
 			continue
 		}
 		bytes := uint64(binary.BigEndian.Uint16(h[length6:])) + packet.IPv6Len
 		b.Trim(int(bytes) + packet.EthernetLen)
 		hop := hops.Of(side.Hop)
-		if e.NetEpoch != w.stroll.epoch || hop.Exit() < w.stroll.last || !hop.Fits(bytes) || h[ttl6] <= 1 || side.Counts.Full() {
-			w.stroll.left |= packets & -packets
+		if e.NetEpoch != w.short.epoch || hop.Exit() < w.short.last || !hop.Fits(bytes) || h[ttl6] <= 1 || side.Counts.Full() {
+			w.short.left |= packets & -packets
 			continue
 		}
 		l := &w.load[e.Backend]
 		if l.mark != counted && !w.mark(l, e.Backend) {
-			w.stroll.left |= packets & -packets
+			w.short.left |= packets & -packets
 			continue
 		}
 		l.count(dir, bytes)
-		w.leaves[i] = hop.Exit()
-		w.exits.any |= uint32(hop.Exit())
-		w.exits.all &= uint32(hop.Exit())
+		w.short.exits[i] = hop.Exit()
+		w.short.any |= uint32(hop.Exit())
+		w.short.all &= uint32(hop.Exit())
 		binary.LittleEndian.PutUint64(h[0:], hop.DstSrc)
 		binary.LittleEndian.PutUint32(h[8:], hop.Src())
 		side.Counts = side.Counts.Plus(bytes)
-		e.LastSeen = w.stroll.now
+		e.LastSeen = w.short.now
 		if e.Mode == service.ModeDR {
 			ip.DecrementHopLimit()
 			continue

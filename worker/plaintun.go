@@ -24,16 +24,16 @@ func (w *Worker) tunnels(packets uint64) (done uint64) {
 		}
 		side, l, o := &c.Sides[ref.Dir()], &w.load[c.Backend], &w.outers[c.Backend]
 		hop := hops.Of(side.Hop)
-		if c.NetEpoch != w.stroll.epoch || hop.Exit() < w.stroll.last || ttl <= 1 || side.Counts.Full() || l.mark != counted && !w.mark(l, c.Backend) ||
+		if c.NetEpoch != w.short.epoch || hop.Exit() < w.short.last || ttl <= 1 || side.Counts.Full() || l.mark != counted && !w.mark(l, c.Backend) ||
 			!b.Wrap(uint16(bytes+packet.EthernetLen), o.Size(), uint32(hop.MTU())+packet.EthernetLen) {
 			continue
 		}
 		l.count(ref.Dir(), bytes)
 		side.Counts = side.Counts.Plus(bytes)
-		c.LastSeen = w.stroll.now
-		w.leaves[i] = hop.Exit()
-		w.exits.any |= uint32(hop.Exit())
-		w.exits.all &= uint32(hop.Exit())
+		c.LastSeen = w.short.now
+		w.short.exits[i] = hop.Exit()
+		w.short.any |= uint32(hop.Exit())
+		w.short.all &= uint32(hop.Exit())
 		w.ident++
 		var first, fragment, life uint32
 		if ref.IPv6() {

@@ -27,8 +27,8 @@ func (w *Worker) walk(n, port int) {
 	w.parse(slots, port)
 	w.lookup(slots)
 	done := w.plain(w.four, w.six, packet.SYN|packet.ACK)
-	if done == 1<<n-1 && w.exits.any == w.exits.all {
-		w.transmitAll(n, service.Exit(w.exits.any).Port())
+	if done == 1<<n-1 && w.short.any == w.short.all {
+		w.transmitAll(n, service.Exit(w.short.any).Port())
 		return
 	}
 	w.settle(slots, done)

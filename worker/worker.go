@@ -55,14 +55,12 @@ type Worker struct {
 	snap    *service.Snapshot // of this burst
 	ident   uint16            // the last outer IPv4 header's: counts, so that none comes again soon (RFC 6864)
 	slots   [packet.BurstSize]slot
-	numbers [9]uint64                      // parse: of the table's hash, of packet.allOnes16, outerAt, of the table's buckets
-	hashes  [packet.BurstSize]uint64       // lookup: by slot, in the form a batch is prefetched in
-	four    uint64                         // parse: bit i: slot i is plain IPv4
-	six     uint64                         // parse: bit i: slot i is plain IPv6
-	found   flow.Found                     // lookup: by slot
-	leaves  [packet.BurstSize]service.Exit // plain: by slot
-	stroll  stroll
-	exits   exits // plain: of the burst
+	numbers [9]uint64                // parse: of the table's hash, of packet.allOnes16, outerAt, of the table's buckets
+	hashes  [packet.BurstSize]uint64 // lookup: by slot, in the form a batch is prefetched in
+	four    uint64                   // parse: bit i: slot i is plain IPv4
+	six     uint64                   // parse: bit i: slot i is plain IPv6
+	found   flow.Found               // lookup: by slot
+	short   short                    // plain: of the burst
 	in      packet.Burst
 	out     []outbox // by port
 	drop    outbox

@@ -42,10 +42,10 @@ callgrind, 64 packets of 1,024 flows each or 64 new flows, on a port that only h
 `
 
 const misses = `The targets come from a prototype without IPv6, time-outs, counters by backend and a check of every header. What
-a packet costs here is the floor and the instructions of a poll, of which this processor runs about 14 a
-nanosecond: with IPv4, dr takes about 280 and fullnat 330 (` + "`make bench-instructions`" + `), of them 80 for validating and
-hashing, 36 for the search of tags, 150 for dr's comparing, checks, rewrite and counting. A target of 14 ns leaves about
-160 above the floor. More flows add cache misses: two lines a packet, the bucket and the entry.
+a packet costs here is the floor, the instructions of a poll and what they load (` + "`docs/decisions/memory.md`" + `). With IPv4, dr takes
+about 230 instructions and fullnat 280 (` + "`make bench-instructions`" + `), of them 70 for validating and hashing, 35 for the search of tags,
+110 for dr's comparing, checks, rewrite and counting: some 16 ns. 16,384 frames add 5 or 6, more than a thousand flows up to
+20, most of it the translation of addresses: frames, buckets and entries are each in another page.
 ` + "`docs/decisions/assembly.md`" + ` says what has been done about it, and what has not.
 `
 

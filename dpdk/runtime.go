@@ -8,7 +8,7 @@ import (
 
 // What Go's runtime does to a worker: docs/decisions/stalls.md.
 const (
-	spareProcessors = 1     // of Go's, beyond one per worker and housekeeping CPU
+	spareProcessors = 2     // of Go's, beyond one per worker and housekeeping CPU
 	gcPercent       = 12800 // in place of Go's 100, at which it collects from 4 MB on: from 512
 	leastMemoryMB   = 256   // of the soft limit that bounds what gcPercent lets grow
 	mostMemoryMB    = 2048
@@ -16,7 +16,7 @@ const (
 
 // SetProcessors sets GOMAXPROCS for a number of spinning workers and CPUs for
 // everything else, unless it is higher; a worker that loses its processor to the
-// scheduler during a C call then finds another at once.
+// scheduler, or when the world is stopped, then finds another at once.
 func SetProcessors(workers, others int) {
 	runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0), workers+others+spareProcessors))
 }

@@ -13,15 +13,15 @@ func TestMemoryLimit(t *testing.T) {
 	}
 }
 
-// TestSetProcessors: one for each worker and housekeeping CPU, one to spare, never less
+// TestSetProcessors: one for each worker and housekeeping CPU, two to spare, never less
 // than there are already.
 func TestSetProcessors(t *testing.T) {
 	before := runtime.GOMAXPROCS(2)
 	defer runtime.GOMAXPROCS(before)
 	SetProcessors(1, 1)
-	assert.Equal(t, 3, runtime.GOMAXPROCS(0))
+	assert.Equal(t, 4, runtime.GOMAXPROCS(0))
 	SetProcessors(1, 0)
-	assert.Equal(t, 3, runtime.GOMAXPROCS(0), "not lowered")
+	assert.Equal(t, 4, runtime.GOMAXPROCS(0), "not lowered")
 	SetProcessors(4, 2)
-	assert.Equal(t, 7, runtime.GOMAXPROCS(0))
+	assert.Equal(t, 8, runtime.GOMAXPROCS(0))
 }

@@ -6,6 +6,13 @@ import (
 	"testing"
 )
 
+// TestPinned: where workers need it, this release of Go is known.
+func TestPinned(t *testing.T) {
+	if runtime.GOARCH == "amd64" && !pinned {
+		t.Fatalf("%s: unknown to package thread: look whether hold_go126_amd64.* is still right for it", runtime.Version())
+	}
+}
+
 // TestBreathe: while a goroutine holds its thread and breathes now and then, the world
 // can be stopped, its stack scanned and moved; nothing ends the process.
 func TestBreathe(t *testing.T) {

@@ -144,7 +144,7 @@ func (e *engine) Verdicts() []api.Verdict {
 }
 
 // Flows lists the flows of all workers, a worker at a time.
-func (e *engine) Flows(ctx context.Context, filter api.FlowFilter, emit func(api.Flow) error) error {
+func (e *engine) Flows(ctx context.Context, filter api.FlowFilter, emit func(*api.FlowRow) error) error {
 	for _, w := range e.plane.workers {
 		if err := e.workerFlows(ctx, w, filter, emit); err != nil {
 			return err

@@ -13,13 +13,15 @@ import (
 	"github.com/sluice-lb/sluice/worker"
 )
 
-func (e *engine) workerFlows(ctx context.Context, w *worker.Worker, filter api.FlowFilter, emit func(api.Flow) error) error {
+func (e *engine) workerFlows(ctx context.Context, w *worker.Worker, filter api.FlowFilter, emit func(*api.FlowRow) error) error {
+	row := new(api.FlowRow) // the same for all: there are millions
 	return w.Flows(ctx, func(r *worker.Record) error {
 		ends := e.ends(r)
 		if !filter.MatchClient(ends.client.Addr()) || !filter.MatchBackend(ends.backend) || !filter.MatchService(ends.service) {
 			return nil
 		}
-		return emit(render(w.ID(), r, ends))
+		render(row, w.ID(), r, &ends)
+		return emit(row)
 	})
 }
 
@@ -52,18 +54,14 @@ func (e *engine) ends(r *worker.Record) ends {
 	return out
 }
 
-func render(id int, r *worker.Record, ends ends) api.Flow {
-	f := api.Flow{
+func render(row *api.FlowRow, id int, r *worker.Record, ends *ends) {
+	*row = api.FlowRow{
 		Worker: id, Protocol: ends.service.Protocol, Mode: ends.Mode.String(), State: ends.State.String(),
-		Client: ends.client.String(), Virtual: netip.AddrPortFrom(ends.service.Address, ends.service.Port).String(),
-		Backend: ends.backend.String(), Expires: uint32(r.Left.Seconds()),
+		Client: ends.client, Virtual: netip.AddrPortFrom(ends.service.Address, ends.service.Port), Local: ends.local,
+		Backend: ends.backend, Expires: uint32(r.Left.Seconds()),
 		InPackets: r.Packets[flow.Request], InBytes: r.Bytes[flow.Request],
 		OutPackets: r.Packets[flow.Reply], OutBytes: r.Bytes[flow.Reply],
 	}
-	if ends.local.IsValid() {
-		f.Local = ends.local.String()
-	}
-	return f
 }
 
 // split4 turns the raw words of a tuple into source and destination.

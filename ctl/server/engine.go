@@ -40,8 +40,8 @@ type Engine interface {
 	Reload(ctx context.Context) (api.Reload, error)
 
 	// Flows calls emit for every flow that filter lets pass; Limit is the
-	// server's to keep. emit blocks while the client reads slowly, so nothing
+	// server's to keep. emit keeps nothing of a row. It blocks while the client reads slowly, so nothing
 	// must be held meanwhile that others wait for. When emit or ctx reports an
 	// error, Flows returns it without calling emit again.
-	Flows(ctx context.Context, filter api.FlowFilter, emit func(api.Flow) error) error
+	Flows(ctx context.Context, filter api.FlowFilter, emit func(*api.FlowRow) error) error
 }

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"path/filepath"
 	"testing"
 	"time"
@@ -31,7 +32,7 @@ type flowEngine struct {
 
 func (e *flowEngine) Status() api.Status { return api.Status{Version: "test"} }
 
-func (e *flowEngine) Flows(ctx context.Context, _ api.FlowFilter, emit func(api.Flow) error) (err error) {
+func (e *flowEngine) Flows(ctx context.Context, _ api.FlowFilter, emit func(*api.FlowRow) error) (err error) {
 	if e.started != nil {
 		e.started <- struct{}{}
 	}
@@ -40,12 +41,17 @@ func (e *flowEngine) Flows(ctx context.Context, _ api.FlowFilter, emit func(api.
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		f := api.Flow{Protocol: "tcp", Client: fmt.Sprintf("192.0.2.1:%d", i), Virtual: "10.0.0.100:80", Backend: "10.0.1.11:80"}
-		if err := emit(f); err != nil {
+		row := api.FlowRow{Protocol: "tcp", Client: client(i), Virtual: netip.MustParseAddrPort("10.0.0.100:80"), Backend: netip.MustParseAddrPort("10.0.1.11:80")}
+		if err := emit(&row); err != nil {
 			return err
 		}
 	}
 	return e.fail
+}
+
+// client is the i-th flow's.
+func client(i int) netip.AddrPort {
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, byte(i >> 16)}), uint16(i))
 }
 
 // serve runs a server of engine and returns a function that connects to it.
@@ -89,7 +95,7 @@ func TestFlowsStream(t *testing.T) {
 	for ; lines.Scan(); n++ {
 		var f api.Flow
 		require.NoError(t, json.Unmarshal(lines.Bytes(), &f))
-		require.Equal(t, fmt.Sprintf("192.0.2.1:%d", n), f.Client)
+		require.Equal(t, client(n).String(), f.Client)
 	}
 	require.NoError(t, lines.Err())
 	require.Equal(t, 100_000, n)

@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
-	"encoding/json"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"math/bits"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -90,16 +92,25 @@ func (c *churn) change(g *load.Gateway) error {
 
 // list has the worker list all flows and writes them as the control socket does.
 func (c *churn) list(ctx context.Context, w *worker.Worker) error {
-	enc := json.NewEncoder(io.Discard)
+	row, line := new(api.FlowRow), []byte(nil)
 	return w.Flows(ctx, func(r *worker.Record) error {
 		c.pass()
 		c.listed++
 		e := &r.Entry4
-		return enc.Encode(api.Flow{Protocol: "udp", Mode: e.Mode.String(), State: e.State.String(),
-			Client:    fmt.Sprintf("%x:%x", uint32(e.Addrs[flow.Request]), uint16(e.Sides[flow.Request].Ports)),
-			Backend:   fmt.Sprintf("%x:%x", uint32(e.Addrs[flow.Reply]), uint16(e.Sides[flow.Reply].Ports)),
-			InPackets: r.Packets[flow.Request], InBytes: r.Bytes[flow.Request]})
+		*row = api.FlowRow{Protocol: "udp", Mode: e.Mode.String(), State: e.State.String(),
+			Client: endpoint(e, flow.Request), Backend: endpoint(e, flow.Reply),
+			InPackets: r.Packets[flow.Request], InBytes: r.Bytes[flow.Request]}
+		line = row.AppendJSON(line[:0])
+		_, err := io.Discard.Write(line)
+		return err
 	})
+}
+
+// endpoint is where packets of a direction come from.
+func endpoint(e *flow.Entry4, d flow.Dir) netip.AddrPort {
+	var a [4]byte
+	binary.LittleEndian.PutUint32(a[:], uint32(e.Addrs[d]))
+	return netip.AddrPortFrom(netip.AddrFrom4(a), bits.ReverseBytes16(uint16(e.Sides[d].Ports)))
 }
 
 // readMetrics prints every counter, as a scrape does.

@@ -104,7 +104,7 @@ func (e *Engine) Reload(ctx context.Context) (api.Reload, error) {
 }
 
 // Flows emits those of FlowList that the filter chooses.
-func (e *Engine) Flows(ctx context.Context, filter api.FlowFilter, emit func(api.Flow) error) (err error) {
+func (e *Engine) Flows(ctx context.Context, filter api.FlowFilter, emit func(*api.FlowRow) error) (err error) {
 	defer func() {
 		if e.FlowsEnded != nil {
 			e.FlowsEnded <- err
@@ -114,20 +114,30 @@ func (e *Engine) Flows(ctx context.Context, filter api.FlowFilter, emit func(api
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if !chosen(filter, f) {
+		row := rowOf(f)
+		if !chosen(filter, row) {
 			continue
 		}
-		if err := emit(f); err != nil {
+		if err := emit(row); err != nil {
 			return err
 		}
 	}
 	return e.FlowsFail
 }
 
-func chosen(filter api.FlowFilter, f api.Flow) bool {
-	virtual, backend := netip.MustParseAddrPort(f.Virtual), netip.MustParseAddrPort(f.Backend)
-	return filter.MatchService(api.Key{Protocol: f.Protocol, Address: virtual.Addr(), Port: virtual.Port()}) &&
-		filter.MatchClient(netip.MustParseAddrPort(f.Client).Addr()) && filter.MatchBackend(backend)
+func chosen(filter api.FlowFilter, r *api.FlowRow) bool {
+	return filter.MatchService(api.Key{Protocol: r.Protocol, Address: r.Virtual.Addr(), Port: r.Virtual.Port()}) &&
+		filter.MatchClient(r.Client.Addr()) && filter.MatchBackend(r.Backend)
+}
+
+func rowOf(f api.Flow) *api.FlowRow {
+	r := &api.FlowRow{Worker: f.Worker, Protocol: f.Protocol, Mode: f.Mode, State: f.State,
+		Client: netip.MustParseAddrPort(f.Client), Virtual: netip.MustParseAddrPort(f.Virtual), Backend: netip.MustParseAddrPort(f.Backend),
+		Expires: f.Expires, InPackets: f.InPackets, InBytes: f.InBytes, OutPackets: f.OutPackets, OutBytes: f.OutBytes}
+	if f.Local != "" {
+		r.Local = netip.MustParseAddrPort(f.Local)
+	}
+	return r
 }
 
 // Start serves engine on a socket in a directory of the test's and returns its

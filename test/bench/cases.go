@@ -22,19 +22,22 @@ const ipv6Factor = 1.4
 
 var allModes = []service.Mode{service.ModeDR, service.ModeNAT, service.ModeFullNAT, service.ModeTun}
 
-// hitCases are the packets of known flows.
+// hitCases are the packets of known flows; those that can share a filled table follow
+// one another.
 func hitCases(quick bool) (out []hits) {
 	flows, draws := []int{1e3, 1e5, 1e6}, []string{"uniform"}
 	if !quick {
 		flows, draws = []int{1, 1e3, 1e5, 1e6, 1e7}, []string{"uniform", "zipf"}
 	}
-	for _, draw := range draws {
-		for _, mode := range allModes {
-			for _, n := range flows {
+	for _, mode := range allModes {
+		for _, n := range flows {
+			for _, draw := range draws {
 				out = append(out, hit(mode, false, draw, n, false))
 				if mode == service.ModeNAT || mode == service.ModeFullNAT {
 					out = append(out, hit(mode, false, draw, n, true))
 				}
+			}
+			for _, draw := range draws {
 				if !quick || mode == service.ModeFullNAT && n != 1e5 {
 					out = append(out, hit(mode, true, draw, n, false))
 				}

@@ -25,6 +25,7 @@ type bench struct {
 	quick   bool
 	only    *regexp.Regexp
 	results []Result
+	kept    filledRig // of the last case of known flows
 }
 
 type options struct {

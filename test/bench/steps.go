@@ -15,6 +15,8 @@ type step struct {
 	name string
 	run  func() error
 	long time.Duration // about, on the machine that it was written on
+
+	filled bool // works with bench.filled
 }
 
 // all runs what is asked for.
@@ -31,29 +33,39 @@ func (b *bench) all() error {
 			scale = time.Since(start).Seconds() / done.Seconds()
 		}
 		fmt.Fprintf(os.Stderr, "%d of %d: %s, about %.1f minutes left\n", i+1, len(steps), s.name, scale*left.Minutes())
+		if !s.filled {
+			if err := b.drop(); err != nil {
+				return err
+			}
+		}
 		if err := s.run(); err != nil {
 			return err
 		}
 		done, left = done+s.long, left-s.long
 		runtime.GC() // what the case leaves is not the next one's to collect
 	}
-	return nil
+	return b.drop()
 }
 
 // steps are the cases that were asked for.
 func (b *bench) steps() (out []step) {
 	rounds := time.Duration(b.rounds) * b.round
-	add := func(name string, long time.Duration, run func() error) {
-		if b.only.MatchString(name) {
-			out = append(out, step{name, run, long})
+	addStep := func(s step) {
+		if b.only.MatchString(s.name) {
+			out = append(out, s)
 		}
 	}
+	add := func(name string, long time.Duration, run func() error) {
+		addStep(step{name: name, run: run, long: long})
+	}
+	addHits := func(c hits) {
+		long := 4*rounds + time.Duration(c.flows/4)*time.Microsecond
+		addStep(step{name: c.name, run: func() error { return b.hits(c) }, long: long, filled: true})
+	}
 	add("macswap/net_null", 2*rounds, b.null)
-	add("floor", 5*rounds, func() error {
-		return b.hits(hits{name: "floor", setup: load.Setup{Mode: service.ModeDR}, flows: 1, draw: load.Uniform, floor: true})
-	})
+	addHits(hits{name: "floor", setup: load.Setup{Mode: service.ModeDR}, flows: 1, draw: load.Uniform, floor: true})
 	for _, c := range hitCases(b.quick) {
-		add(c.name, 5*rounds+time.Duration(c.flows)*time.Microsecond, func() error { return b.hits(c) })
+		addHits(c)
 	}
 	for _, c := range pcapCases(b.quick) {
 		add(c.name, 3*rounds+2*time.Second+time.Duration(c.flows)*5*time.Microsecond, func() error { return b.pcap(c) })

@@ -2,7 +2,6 @@ package load
 
 import (
 	"encoding/binary"
-	"net/netip"
 
 	"github.com/sluice-lb/sluice/flow"
 	"github.com/sluice-lb/sluice/packet"
@@ -15,17 +14,19 @@ const MinFrame = 64
 // Frames writes the frames of a gateway's flows.
 type Frames struct {
 	g        *Gateway
-	virtuals []netip.Addr
-	request  [128]byte // of flow 0
+	virtuals [][]byte  // addresses in network order
+	request  [128]byte // without addresses and ports
 	length   int
 	l4       int
+	header   uint64 // sum of what is there of the IPv4 header
+	payload  uint64 // of what follows it and of the pseudo header
 }
 
 // Frames of the gateway's clients and backends.
 func (g *Gateway) Frames() *Frames {
 	f := &Frames{g: g}
 	for i := range g.Services {
-		f.virtuals = append(f.virtuals, g.virtual(i))
+		f.virtuals = append(f.virtuals, g.virtual(i).AsSlice())
 	}
 	b := f.request[:]
 	copy(b[0:6], g.MAC[:])
@@ -55,6 +56,8 @@ func (g *Gateway) Frames() *Frames {
 	} else {
 		binary.BigEndian.PutUint16(b[f.l4+4:], uint16(payload))
 	}
+	f.header = uint64(packet.Sum(b[packet.EthernetLen:f.l4]))
+	f.payload = uint64(packet.Sum(b[f.l4:f.length])) + uint64(payload)<<8 + uint64(proto)<<8
 	return f
 }
 
@@ -70,12 +73,10 @@ func (f *Frames) Request(frame []byte, i int, flags byte) {
 	if f.g.IPv6 {
 		binary.BigEndian.PutUint64(frame[22:], 0x20010db8_000c0000)
 		binary.BigEndian.PutUint64(frame[30:], uint64(i/16))
-		a := vip.As16()
-		copy(frame[38:54], a[:])
+		copy(frame[38:54], vip)
 	} else {
 		binary.BigEndian.PutUint32(frame[26:], 11<<24+uint32(i/16))
-		a := vip.As4()
-		copy(frame[30:34], a[:])
+		copy(frame[30:34], vip)
 	}
 	binary.BigEndian.PutUint16(frame[f.l4:], port)
 	binary.BigEndian.PutUint16(frame[f.l4+2:], VirtualPort)
@@ -97,22 +98,29 @@ func (f *Frames) Reply(frame []byte, t *Tuple, flags byte) {
 	f.finish(frame, flags)
 }
 
-// finish writes the flags and the checksums.
+// finish writes the flags and the checksums: millions of frames wait for it, so that
+// it adds what differs to sums that are there.
 func (f *Frames) finish(frame []byte, flags byte) {
-	addrs := frame[22:54]
-	if !f.g.IPv6 {
-		addrs = frame[26:34]
-		ip := frame[14:34]
-		binary.LittleEndian.PutUint16(ip[10:], packet.Checksum(packet.Sum(ip)))
+	var addrs uint64
+	if f.g.IPv6 {
+		addrs = halves(frame[22:]) + halves(frame[30:]) + halves(frame[38:]) + halves(frame[46:])
+	} else {
+		addrs = halves(frame[26:])
+		binary.LittleEndian.PutUint16(frame[24:], packet.Checksum(packet.Fold(f.header+addrs)))
 	}
 	l4 := frame[f.l4:f.length]
-	proto, at := packet.ProtoUDP, 6
+	sum, at := f.payload+addrs+uint64(binary.LittleEndian.Uint32(l4)), 6
 	if f.g.TCP {
 		l4[13] = flags
-		proto, at = packet.ProtoTCP, 16
+		sum, at = sum+uint64(flags)<<8, 16
 	}
-	pseudo := uint64(packet.Sum(addrs)) + uint64(len(l4))<<8 + uint64(proto)<<8 + uint64(packet.Sum(l4))
-	binary.LittleEndian.PutUint16(l4[at:], packet.Checksum(packet.Fold(pseudo)))
+	binary.LittleEndian.PutUint16(l4[at:], packet.Checksum(packet.Fold(sum)))
+}
+
+// halves is the sum of eight bytes in words of four.
+func halves(b []byte) uint64 {
+	word := binary.LittleEndian.Uint64(b)
+	return word>>32 + word&0xffffffff
 }
 
 // Answer makes a request as it arrived at a backend the backend's answer: it

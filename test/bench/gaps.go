@@ -41,6 +41,7 @@ type watch struct {
 	took     time.Duration
 	packets  int
 	switches int64 // times that the kernel took the thread off its core
+	sleeps   int64 // times that the thread waited: for a processor of Go's
 	faults   int64 // page faults of the thread
 }
 
@@ -140,6 +141,7 @@ func (w *watch) usage(fn func()) {
 	fn()
 	_ = unix.Getrusage(unix.RUSAGE_THREAD, &after)
 	w.switches += after.Nivcsw - before.Nivcsw
+	w.sleeps += after.Nvcsw - before.Nvcsw
 	w.faults += after.Minflt - before.Minflt
 }
 
@@ -154,7 +156,7 @@ func (g *gapRun) report(b *bench) {
 }
 
 func (r Result) withGaps(name string, w *watch) Result {
-	r.Case, r.NS, r.Polls, r.Switches = name, w.ns(), w.Count(), w.switches
+	r.Case, r.NS, r.Polls, r.Switches, r.Sleeps = name, w.ns(), w.Count(), w.switches, w.sleeps
 	r.P9999, r.P999999, r.Max = w.quantile(0.9999), w.quantile(0.999999), w.longest()
 	return r
 }

@@ -35,7 +35,8 @@ quantile is as rare an event. C loop, worker with an idle control plane (gap/qui
 take turns of a fraction of a second: the noise of a shared machine comes in phases. Busy is: a weight changes 100 times
 a second, all counters are read once a second, and all of a million flows are listed over and over. The run ends with
 the ten-millionth poll, or when its time is up; with fewer than a few million polls p99.9999 is hardly less than max.
-"Off its core" is how often the kernel put another thread in the loop's place.
+"Off its core" is how often the kernel put another thread in the loop's place, "asleep" how often Go's scheduler had the
+worker wait for a processor of its: that is ours, whatever else the machine does (docs/decisions/stalls.md).
 
 Times say little on a machine that others use; ` + "`make bench-instructions`" + ` counts the instructions of a poll by
 callgrind, 64 packets of 1,024 flows each or 64 new flows, on a port that only hands out pointers.
@@ -75,12 +76,12 @@ func writePage(folder string, results []Result) error {
 		}
 		return fmt.Sprintf("| %s | %.2f | %d | %.2f | %s | %s |\n", r.Case, perS/1e6, r.FlowsHeld, r.Expired, r.Timeout, r.goal())
 	})
-	section(&s, "Gaps between two polls, in microseconds", gapRows(results), "| case | p99.99 | p99.9999 | max | C loop: p99.99 | p99.9999 | max | M polls | off its core | C loop | throughput kept | changes | flows listed |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|\n", func(r Result) string {
+	section(&s, "Gaps between two polls, in microseconds", gapRows(results), "| case | p99.99 | p99.9999 | max | C loop: p99.99 | p99.9999 | max | M polls | off its core | C loop | asleep | throughput kept | changes | flows listed |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n", func(r Result) string {
 		kept := ""
 		if r.Kept > 0 {
 			kept = fmt.Sprintf("%.0f%%", 100*r.Kept)
 		}
-		return fmt.Sprintf("| %s | %.1f | %.1f | %.0f | %.1f | %.1f | %.0f | %.1f | %d | %d | %s | %d | %d |\n", r.Case, r.P9999, r.P999999, r.Max, r.SpinP99, r.SpinP9, r.SpinMax, float64(r.Polls)/1e6, r.Switches, r.SpinSwitches, kept, r.Changes, r.Listed)
+		return fmt.Sprintf("| %s | %.1f | %.1f | %.0f | %.1f | %.1f | %.0f | %.1f | %d | %d | %d | %s | %d | %d |\n", r.Case, r.P9999, r.P999999, r.Max, r.SpinP99, r.SpinP9, r.SpinMax, float64(r.Polls)/1e6, r.Switches, r.SpinSwitches, r.Sleeps, kept, r.Changes, r.Listed)
 	})
 	section(&s, "Memory", memoryRows(results), "| case | bytes a flow | target |\n|---|---|---|\n", func(r Result) string {
 		return fmt.Sprintf("| %s | %.1f | %s |\n", r.Case, r.Bytes, r.goal())

@@ -41,9 +41,10 @@ type Result struct {
 	SpinP9  float64 `json:"spin_p99_9999_us,omitempty"`
 	SpinMax float64 `json:"spin_max_us,omitempty"`
 	// What is behind them: how many there are, and how often the kernel took the
-	// thread off its core.
+	// thread off its core, or the thread itself went to sleep.
 	Polls        uint64 `json:"polls,omitempty"`
 	Switches     int64  `json:"switches,omitempty"`
+	Sleeps       int64  `json:"sleeps,omitempty"`
 	SpinSwitches int64  `json:"spin_switches,omitempty"`
 
 	Kept    float64 `json:"throughput_kept,omitempty"` // share of the throughput without churn

@@ -11,7 +11,7 @@ func (r Result) line() string {
 	switch {
 	case r.P999999 > 0:
 		out += fmt.Sprintf(" gap p99.99 %.1f, p99.9999 %.1f, max %.0f us; C loop %.1f, %.1f, %.0f", r.P9999, r.P999999, r.Max, r.SpinP99, r.SpinP9, r.SpinMax)
-		out += fmt.Sprintf("; of %.1f M polls; off its core %d times, C loop %d", float64(r.Polls)/1e6, r.Switches, r.SpinSwitches)
+		out += fmt.Sprintf("; of %.1f M polls; off its core %d times, C loop %d; asleep %d times", float64(r.Polls)/1e6, r.Switches, r.SpinSwitches, r.Sleeps)
 		if r.Kept > 0 {
 			out += fmt.Sprintf("; throughput kept %.0f%%; %d changes, %d flows listed", 100*r.Kept, r.Changes, r.Listed)
 		}

@@ -130,6 +130,25 @@ func TestFlowsEnds(t *testing.T) {
 	assert.EqualValues(t, 3*500, total.Load())
 }
 
+// TestListingLeavesLittleGarbage: no more for many flows than for few.
+func TestListingLeavesLittleGarbage(t *testing.T) {
+	r := newRig(t, options{flows: 100 * batch, idle: Sleep})
+	r.world.Configure(dr(frame.UDP, 53, "10.0.0.2"))
+	for i := range 100 * batch {
+		if r.arrive(0, request(frame.UDP, 53, uint16(1000+i)).Bytes()); i%packet.BurstSize == 0 {
+			r.poll()
+		}
+	}
+	r.poll()
+	defer r.run()()
+	seen := 0
+	perRun := testing.AllocsPerRun(3, func() {
+		assert.NoError(t, r.Flows(t.Context(), func(*Record) error { seen++; return nil }))
+	})
+	assert.Equal(t, 4*100*batch, seen, "one listing more than is counted")
+	assert.Less(t, perRun, 50.0, "there are a hundred batches")
+}
+
 func TestFlowsOfEmptyTable(t *testing.T) {
 	r := newRig(t, options{flows: 1, idle: Sleep})
 	defer r.run()()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -41,7 +42,7 @@ type watch struct {
 	took     time.Duration
 	packets  int
 	switches int64 // times that the kernel took the thread off its core
-	sleeps   int64 // times that the thread waited: for a processor of Go's
+	sleeps   int64 // times that the thread waited while it polled: for a processor of Go's
 	faults   int64 // page faults of the thread
 }
 
@@ -121,8 +122,8 @@ func (g *gapRun) inTurn() error {
 // worker sends packets for a time and counts gaps.
 func (g *gapRun) worker(w *watch, long time.Duration) (err error) {
 	r := g.rig
-	r.polled = w.poll
-	defer func() { r.polled = nil }()
+	r.polled, r.watched = w.poll, w.asleep
+	defer func() { r.polled, r.watched = nil, nil }()
 	w.usage(func() {
 		for start := time.Now(); err == nil && time.Since(start) < long; w.packets += gapChunk {
 			w.begin()
@@ -141,8 +142,15 @@ func (w *watch) usage(fn func()) {
 	fn()
 	_ = unix.Getrusage(unix.RUSAGE_THREAD, &after)
 	w.switches += after.Nivcsw - before.Nivcsw
-	w.sleeps += after.Nvcsw - before.Nvcsw
 	w.faults += after.Minflt - before.Minflt
+}
+
+// asleep adds or subtracts how often the thread has waited in its life. Go's scheduler is
+// not told of the system call: it would use the moment.
+func (w *watch) asleep(sign int64) {
+	var now unix.Rusage
+	_, _, _ = unix.RawSyscall(unix.SYS_GETRUSAGE, unix.RUSAGE_THREAD, uintptr(unsafe.Pointer(&now)), 0)
+	w.sleeps += sign * now.Nvcsw
 }
 
 func (g *gapRun) report(b *bench) {

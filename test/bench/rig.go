@@ -24,6 +24,7 @@ type rig struct {
 	room    []*packet.Buf // what spare lies in: making one a chunk would keep the collector busy
 	burst   packet.Burst
 	polled  func(time.Duration) // if not nil, is told when each poll ended, since the chunk began
+	watched func(sign int64)    // if not nil, is called with -1 when polls begin and with 1 when they have ended
 	floor   bool                // run does without the worker
 }
 
@@ -116,6 +117,10 @@ const headroom = 128 // of an empty buffer, in bytes
 
 // run is the timed part: the worker takes n frames through all of its stages.
 func (r *rig) run(n int) time.Duration {
+	if r.watched != nil {
+		r.watched(-1)
+		defer r.watched(1)
+	}
 	r.worker.Hold()
 	defer r.worker.Release()
 	start := time.Now()

@@ -10,7 +10,8 @@
 //     block, nor call Go;
 //   - polls between Hold and Release: the goroutine is not asked to yield there;
 //   - calls Breathe every so often: only then the collector, and whatever else stops
-//     the world, gets at the goroutine, and has to wait until then.
+//     the world, gets at the goroutine, and has to wait until then. Breathe returns
+//     when the world goes on.
 //
 // Between Hold and Release a goroutine must not block: not on a channel, a lock, a
 // system call, nor in cgo. Go's runtime ends the process if it does; a panic is
@@ -18,5 +19,5 @@
 // recovered. docs/decisions/stalls.md says what was measured.
 //
 // Runs on: any thread. Elsewhere than on amd64 Call is an ordinary cgo call and
-// Hold does nothing.
+// Hold does nothing, nor does it with another Go than 1.26, whose insides it looks at.
 package thread

@@ -7,8 +7,13 @@ import _ "unsafe" // for go:linkname
 // pinned says whether Hold does anything.
 const pinned = true
 
-// dwell is how long Breathe waits for the collector: so many times pause, about 20 us.
-const dwell = 400
+// For how long Breathe waits, in times of pause: for the collector about 20 us; for the
+// world to go on, which takes less than a millisecond, no more than some 50 ms, so that
+// a mistake about Go's insides shows as a stall, not as a worker that hangs.
+const (
+	dwell   = 400
+	patient = 1000000
+)
 
 // Hold keeps the goroutine on its processor until Release. Both nest.
 func Hold() { procPin() }
@@ -37,7 +42,7 @@ func Breathe() {
 //go:nosplit
 func breathe() {
 	entersyscall()
-	for turn := 0; stopping() || turn < dwell && marking(); turn++ {
+	for turn := 0; turn < patient && stopping() || turn < dwell && marking(); turn++ {
 		pause()
 	}
 	exitsyscall()

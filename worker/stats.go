@@ -24,7 +24,9 @@ type load struct {
 	flows            uint64
 	active, inactive int32
 	mark             mark
-	_                [7]byte
+	_                byte
+	port             uint16            // raw, and
+	addr             uint32            // raw, of IPv4: where its replies come from
 	hop              service.NextHopID // of requests, valid for
 	netEpoch         uint32            // this view of the network; 0: for none
 }

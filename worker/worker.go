@@ -70,6 +70,7 @@ type Worker struct {
 	round    publishing
 	random   uint64 // xorshift state for local ports and multipath
 	local    localPorts
+	recent   recent // miss: of the snapshot
 	openings openings
 
 	kernelLimit [packet.NumKernelClasses]bucket
@@ -164,7 +165,7 @@ func (w *Worker) follow(snap *service.Snapshot) {
 		old = w.snap.Backends
 	}
 	snap.Backends.Changed(old, w.onBackend)
-	w.snap = snap
+	w.snap, w.recent = snap, recent{}
 }
 
 // outerAt is where parse loads a cache line for an outer header, from the frame's
@@ -177,6 +178,10 @@ func (w *Worker) markBackend(id uint32, b *service.Backend) {
 	}
 	if b.Outer.Size() > 0 {
 		w.numbers[6] = outerAt
+	}
+	w.load[id].port = hostPort(b.Port)
+	if b.Addr.Is4() {
+		w.load[id].addr = rawAddress(b.Addr)
 	}
 	w.load[id].netEpoch = 0 // it may be another backend by now
 	if b.Present {

@@ -15,8 +15,8 @@ type openings struct {
 	list   [packet.BurstSize]opening
 	n      int
 	hashes [packet.BurstSize]uint64 // of the list's tuples of replies
-	claims [256]uint64 // a bit for each hash of their tuples, which others may share
-	opened int         // how many the burst has finished: what was not in the table may be
+	claims [256]uint64              // a bit for each hash of their tuples, which others may share
+	opened int                      // how many the burst has finished: what was not in the table may be
 }
 
 // opening is a flow that has begun but is not in the table.
@@ -24,10 +24,10 @@ type opening struct {
 	slot    *slot
 	svc     *service.Service
 	backend *service.Backend
-	hash    uint64      // of the tuple of replies; ignored if the flow has none
+	hash    uint64 // of the tuple of replies; ignored if the flow has none
+	search  portSearch
 	entry4  flow.Entry4 // of IPv4 flows
 	entry6  flow.Entry6
-	search  portSearch
 }
 
 // claimed says whether a flow of that hash has begun: its packet, or, by chance,

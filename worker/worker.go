@@ -208,7 +208,7 @@ func (w *Worker) Poll() int {
 		moved += w.fromKernel(port)
 	}
 	moved += w.takeOver()
-	w.expire()
+	w.expire(moved)
 	w.publish(now)
 	w.stats.polls++
 	if w.meter.moved = moved > 0; w.meter.moved {

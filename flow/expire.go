@@ -76,8 +76,8 @@ type coming struct {
 
 // emptySlot looks at entry i of a slot and those behind it, at no more than budget.
 // What that takes is loaded on the way, so that cache misses overlap: an entry
-// when the list leads to it, the buckets of one that ends when half of those
-// before it are done.
+// when the list leads to it, the buckets of those that end when half of the entries
+// before them are done, for some together: misses of the TLB overlap, too.
 func (t *Table) emptySlot(i uint32, budget int, expired func(Index, *Common)) (looked, ended int) {
 	var queue [lookAhead]coming
 	for met, hashed := 0, 0; looked < budget && (i != 0 || looked < met); {
@@ -87,11 +87,13 @@ func (t *Table) emptySlot(i uint32, budget int, expired func(Index, *Common)) (l
 			i = t.wheel.next(i)
 			t.prefetch(Index(i))
 		}
-		if hashed < met && (i == 0 || met-hashed > lookAhead/2) {
-			t.prefetchEnd(&queue[hashed%lookAhead])
-			hashed++
+		if met-hashed == lookAhead/2 || i == 0 {
+			for n := min(met-hashed, lookAhead/4); n > 0; n-- {
+				t.prefetchEnd(&queue[hashed%lookAhead])
+				hashed++
+			}
 		}
-		if i == 0 || met-looked == lookAhead {
+		if (i == 0 || met-looked == lookAhead) && looked < hashed {
 			if t.finish(&queue[looked%lookAhead], expired) {
 				ended++
 			}

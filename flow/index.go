@@ -1,6 +1,9 @@
 package flow
 
-import "math/bits"
+import (
+	"encoding/binary"
+	"math/bits"
+)
 
 const (
 	bucketSlots = 8
@@ -15,7 +18,7 @@ const (
 
 // bucket is one cache line. A tag of 0 is an empty slot.
 type bucket struct {
-	tags [2]uint64 // eight tags of 16 bits, slot 0 lowest
+	tags [2 * bucketSlots]byte // eight tags of 16 bits, little-endian
 	refs [bucketSlots]Ref
 	none Ref    // 0: what a look-up finds when no tag fits
 	next uint32 // overflow bucket, 0: none
@@ -31,6 +34,7 @@ type index struct {
 	free     uint32 // overflow buckets not in use, linked by next
 	overflow int    // overflow buckets in use
 	longest  int    // most buckets a chain has had
+	none     bucket // always empty
 }
 
 // indexSize is the number of home and overflow buckets for that many tuples.
@@ -60,12 +64,18 @@ func tagOf(hash uint64) uint64 {
 	return hash&0xffff | 1
 }
 
+// words are the tags, four in each, slot 0 and slot 4 lowest.
+func (b *bucket) words() (lo, hi uint64) {
+	return binary.LittleEndian.Uint64(b.tags[:8]), binary.LittleEndian.Uint64(b.tags[8:])
+}
+
 // match marks the slots that hold tag. Without a branch: in both words the
 // lanes equal to the tag become zero lanes and those become ones.
 func (b *bucket) match(tag uint64) slotSet {
 	const low15 = 0x7fff_7fff_7fff_7fff
+	lo, hi := b.words()
 	want := tag * 0x0001_0001_0001_0001
-	lo, hi := b.tags[0]^want, b.tags[1]^want
+	lo, hi = lo^want, hi^want
 	lo = ^((lo&low15 + low15) | lo | low15)
 	hi = ^((hi&low15 + low15) | hi | low15)
 	return slotSet(lo>>15 | hi>>14)
@@ -81,21 +91,23 @@ func (s slotSet) first() int {
 }
 
 func (b *bucket) set(slot int, tag uint64, ref Ref) {
-	shift := uint(slot&3) * 16
-	word := &b.tags[slot>>2&1]
-	*word = *word&^(0xffff<<shift) | tag<<shift
-	b.refs[slot&(bucketSlots-1)] = ref
+	slot &= bucketSlots - 1
+	binary.LittleEndian.PutUint16(b.tags[2*slot:], uint16(tag))
+	b.refs[slot] = ref
 }
 
-func (b *bucket) tag(slot int) uint64 { return b.tags[slot>>2&1] >> (uint(slot&3) * 16) & 0xffff }
+func (b *bucket) tag(slot int) uint64 {
+	return uint64(binary.LittleEndian.Uint16(b.tags[2*(slot&(bucketSlots-1)):]))
+}
 
 // free marks the slots that are empty: tags are odd.
 func (b *bucket) free() slotSet {
 	const ones = 0x0001_0001_0001_0001
-	return slotSet(^b.tags[0]&ones | ^b.tags[1]&ones<<1)
+	lo, hi := b.words()
+	return slotSet(^lo&ones | ^hi&ones<<1)
 }
 
-func (b *bucket) empty() bool { return b.tags[0]|b.tags[1] == 0 }
+func (b *bucket) empty() bool { return b.tags == [2 * bucketSlots]byte{} }
 
 // candidate is a ref of the home bucket whose tag fits, 0
 // when there is none. Without a branch.
@@ -109,12 +121,14 @@ func (x *index) candidate(hash uint64) Ref {
 // put adds a ref; false when it needs an overflow bucket and none is left.
 func (x *index) put(hash uint64, ref Ref) bool {
 	b := &x.buckets[x.home(hash)]
-	if b.free() == 0 {
+	free := b.free()
+	if free == 0 {
 		if b = x.behind(b); b == nil {
 			return false
 		}
+		free = b.free()
 	}
-	b.set(b.free().first(), tagOf(hash), ref)
+	b.set(free.first(), tagOf(hash), ref)
 	return true
 }
 
@@ -135,8 +149,18 @@ func (x *index) behind(home *bucket) *bucket {
 // remove takes a ref out that was put with hash.
 func (x *index) remove(hash uint64, ref Ref) {
 	home := &x.buckets[x.home(hash)]
+	slot := home.match(tagOf(hash)).first()
+	if home.next == 0 && home.refs[slot] == ref { // nearly always
+		home.set(slot, 0, 0)
+		return
+	}
+	x.removeAnyhow(home, hash, ref)
+}
+
+// removeAnyhow is remove in a chain, or where several tags fit.
+func (x *index) removeAnyhow(home *bucket, hash uint64, ref Ref) {
 	b, slot := x.locate(home, hash, ref)
-	if home.next == 0 { // nearly always
+	if home.next == 0 {
 		b.set(slot, 0, 0)
 		return
 	}

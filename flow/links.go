@@ -25,11 +25,13 @@ func (s *entries) cold(i Index) *cold {
 
 // prefetch starts to load an entry and its links.
 func (s *entries) prefetch(i Index) {
-	prefetch(unsafe.Pointer(s.common(i)))
-	prefetch(unsafe.Pointer(&s.cold(i).wheelNext))
-	if i.IPv6() {
-		prefetch(unsafe.Pointer(&s.hot6[i.position()]))
+	if !i.IPv6() {
+		prefetchPair(unsafe.Pointer(&s.hot4[i]), unsafe.Pointer(&s.cold4[i].wheelNext))
+		return
 	}
+	hot := &s.hot6[i.position()]
+	prefetchPair(unsafe.Pointer(hot), unsafe.Pointer(&hot.Common))
+	prefetch(unsafe.Pointer(&s.cold6[i.position()].wheelNext))
 }
 
 // links are the two list fields of every entry. An entry is in one list at a

@@ -13,7 +13,7 @@ import (
 func (t *Table) PrefetchBuckets(hashes *[packet.BurstSize]uint64, n int) {
 	var sum uint64
 	for _, hash := range hashes[:min(n, packet.BurstSize)] {
-		sum += t.index.buckets[t.index.home(hash)].tags[0]
+		sum += uint64(t.index.buckets[t.index.home(hash)].none)
 	}
 	keep(sum)
 }
@@ -44,6 +44,9 @@ func (t *Table) Candidates(hashes *[packet.BurstSize]uint64, found *Found, n int
 
 // prefetch loads a cache line.
 func prefetch(line unsafe.Pointer) { keep(uint64(*(*uint32)(line))) }
+
+// prefetchPair loads two cache lines.
+func prefetchPair(a, b unsafe.Pointer) { keep(uint64(*(*uint32)(a) + *(*uint32)(b))) }
 
 // keep makes the compiler believe that what was loaded is used.
 //

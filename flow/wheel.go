@@ -25,12 +25,14 @@ type wheel struct {
 }
 
 // arm puts an entry, which is in no list, into the slot of the deadline.
-func (w *wheel) arm(i, deadline uint32) {
+func (w *wheel) arm(i, deadline uint32) { w.link(i, deadline, w.cold(Index(i))) }
+
+// link is arm, c being the entry's cold part.
+func (w *wheel) link(i, deadline uint32, c *cold) {
 	ahead := int32(deadline - w.tick) // signed: ticks may wrap
 	ahead = min(max(ahead, 0), wheelSlots-1)
 	slot := (w.tick + uint32(ahead)) % wheelSlots
 	first := w.heads[slot]
-	c := w.cold(Index(i))
 	c.wheelNext, c.wheelPrev = first, slot|slotMark
 	if first != 0 {
 		w.setPrev(first, i)

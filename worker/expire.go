@@ -5,13 +5,22 @@ import (
 	"github.com/sluice-lb/sluice/service"
 )
 
-// expireBudget is how many entries one poll may look at: at 100,000 polls a
-// second enough to end 25 million flows, and never more than microseconds.
-const expireBudget = 256
+// How many entries a poll may look at: a few and one more for each packet that it
+// moved, so that more flows can end than begin. What is due in a tick ends over many
+// polls, then, and new flows get entries that are still in the cache. A poll that moved
+// none has time, and may be one of few: its worker may sleep.
+const (
+	expireBusy = 64
+	expireIdle = 256
+)
 
 // expire ends flows that have been idle for too long.
-func (w *Worker) expire() {
-	w.stats.expired += uint64(w.table.Expire(expireBudget, w.onEnd))
+func (w *Worker) expire(moved int) {
+	budget := expireBusy + moved
+	if moved == 0 {
+		budget = expireIdle
+	}
+	w.stats.expired += uint64(w.table.Expire(budget, w.onEnd))
 }
 
 // end takes a flow that is about to go out of the counts of its backend and of

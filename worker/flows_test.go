@@ -46,6 +46,32 @@ func TestTableFull(t *testing.T) {
 	r.checkSums()
 }
 
+// The service that was asked for last is remembered, but neither for another address
+// nor beyond its snapshot.
+func TestServiceOfEachPacket(t *testing.T) {
+	r := newRig(t, options{flows: 100})
+	a, b := dr(frame.UDP, 53, "10.0.0.1"), dr(frame.UDP, 54, "10.0.0.2")
+	client := uint16(1000)
+	open := func(ports ...uint16) int {
+		before := r.table.Len()
+		for _, port := range ports {
+			client++
+			r.arrive(0, request(frame.UDP, port, client).Bytes())
+		}
+		r.poll()
+		return r.table.Len() - before
+	}
+	r.world.Configure(a, b)
+	assert.Equal(t, 5, open(53, 54, 54, 55, 53, 55, 54), "55 is nobody's")
+	assert.EqualValues(t, 2, r.load[r.world.BackendID(frame.UDP, vip, 53, "10.0.0.1", 53)].flows)
+	assert.EqualValues(t, 3, r.load[r.world.BackendID(frame.UDP, vip, 54, "10.0.0.2", 54)].flows)
+	r.world.Configure(a)
+	assert.Zero(t, open(54), "the one asked for last is gone")
+	r.world.Configure(a, b)
+	assert.Equal(t, 1, open(54), "and back, also for whom none was there")
+	r.checkSums()
+}
+
 func TestNoLocalAddress(t *testing.T) {
 	r := newRig(t, options{flows: 10})
 	svc := fullnat(frame.TCP, 80, "10.0.0.1")

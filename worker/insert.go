@@ -41,16 +41,16 @@ func (w *Worker) begin4(o *opening) bool {
 	e.SetTuple(flow.Request, request)
 	switch e.Mode {
 	case service.ModeNAT:
-		o.setReply4(w.table, o.from4()|request.Addrs<<32, o.fromPort()|request.Ports<<16)
+		l := &w.load[e.Backend]
+		o.setReply4(w.table, uint64(l.addr)|request.Addrs<<32, uint32(l.port)|request.Ports<<16)
 	case service.ModeFullNAT:
 		o.search.random = w.rand()
-		return w.nextPort4(o)
+		return w.nextPort4(o, o.search.random)
 	}
 	return true
 }
 
-// from4 and fromPort are where replies come from, as it stands in their tuple.
-func (o *opening) from4() uint64    { return uint64(rawAddress(o.backend.Addr)) }
+// fromPort is where replies come from, as it stands in their tuple.
 func (o *opening) fromPort() uint32 { return uint32(hostPort(o.backend.Port)) }
 
 // setReply4 sets the tuple of replies, and what follows from it.
@@ -62,17 +62,16 @@ func (o *opening) setReply4(t *flow.Table, addrs uint64, ports uint32) {
 }
 
 // nextPort4 sets the reply's tuple to the next local address and port to try and
-// takes the port; false when there are no more.
-func (w *Worker) nextPort4(o *opening) bool {
-	random := w.rand()
+// takes the port; false when there are no more. random is where among them.
+func (w *Worker) nextPort4(o *opening, random uint64) bool {
+	l := &w.load[o.entry4.Backend]
 	for f, locals := &o.search, o.svc.Locals; f.local < min(len(locals), localTries); f.local++ {
-		addrs := o.from4() | uint64(rawAddress(nth(locals, f.random, f.local)))<<32
-		key := flow.Tuple6{Addrs: [4]uint64{addrs}, Ports: o.fromPort(), Proto: o.entry4.Proto}
-		hash := w.poolHash(&key)
-		at := w.local.find(&key, hash, random)
+		addrs, ports := uint64(l.addr)|uint64(rawAddress(nth(locals, f.random, f.local)))<<32, uint32(l.port)
+		hash := w.table.Hash(flow.Tuple4{Addrs: addrs, Ports: ports, Proto: o.entry4.Proto})
+		at := w.local.find4(addrs, ports, o.entry4.Proto, hash, random)
 		if p := &w.local.pools[at]; p.flows < p.ports && f.tries > 0 {
 			f.tries--
-			o.setReply4(w.table, addrs, key.Ports|w.local.search(p, random>>32)<<16)
+			o.setReply4(w.table, addrs, ports|w.local.search(p, random>>32)<<16)
 			f.pool = w.local.take(at, hash)
 			return true
 		}
@@ -89,7 +88,7 @@ func (w *Worker) finish4(o *opening) (flow.Index, packet.Verdict) {
 			if e.Mode == service.ModeNAT {
 				return 0, packet.DropReplyInUse
 			}
-			if w.freePort(o.search.pool); !w.nextPort4(o) {
+			if w.freePort(o.search.pool); !w.nextPort4(o, w.rand()) {
 				return 0, packet.DropNoLocalPort
 			}
 		}
@@ -116,7 +115,7 @@ func (w *Worker) begin6(o *opening) bool {
 		o.setReply6(w.table, &reply)
 	case service.ModeFullNAT:
 		o.search.random = w.rand()
-		return w.nextPort6(o)
+		return w.nextPort6(o, o.search.random)
 	}
 	return true
 }
@@ -137,8 +136,7 @@ func (o *opening) setReply6(t *flow.Table, reply *flow.Tuple6) {
 }
 
 // nextPort6 is nextPort4 for IPv6.
-func (w *Worker) nextPort6(o *opening) bool {
-	random := w.rand()
+func (w *Worker) nextPort6(o *opening, random uint64) bool {
 	for f, locals := &o.search, o.svc.Locals; f.local < min(len(locals), localTries); f.local++ {
 		reply := o.reply6(rawAddress6(nth(locals, f.random, f.local)))
 		hash := w.poolHash(&reply)
@@ -162,7 +160,7 @@ func (w *Worker) finish6(o *opening) (flow.Index, packet.Verdict) {
 			if e.Mode == service.ModeNAT {
 				return 0, packet.DropReplyInUse
 			}
-			if w.freePort(o.search.pool); !w.nextPort6(o) {
+			if w.freePort(o.search.pool); !w.nextPort6(o, w.rand()) {
 				return 0, packet.DropNoLocalPort
 			}
 		}

@@ -130,6 +130,17 @@ func (l *localPorts) find(key *flow.Tuple6, hash, random uint64) uint32 {
 	return 0
 }
 
+// find4 is find for IPv4.
+func (l *localPorts) find4(addrs uint64, ports uint32, proto uint8, hash, random uint64) uint32 {
+	for i := l.heads[l.chain(hash)]; i != 0; i = l.pools[i].next {
+		k := &l.pools[i].tuple
+		if k.Addrs[0]^addrs|uint64(k.Ports^ports)|uint64(k.Proto^proto) == 0 && isIPv4(k) {
+			return i
+		}
+	}
+	return l.find(&flow.Tuple6{Addrs: [4]uint64{addrs}, Ports: ports, Proto: proto}, hash, random)
+}
+
 func (l *localPorts) chain(hash uint64) uint64 { return hash & uint64(len(l.heads)-1) }
 
 // search moves the pool's cursor to the next port of this worker and returns it,

@@ -71,7 +71,7 @@ func (w *Worker) open(s *slot) packet.Verdict {
 		}
 		return packet.DropFragment
 	}
-	svc := w.snap.LookupWire(dst)
+	svc := w.service(dst)
 	role := service.RoleVIP
 	if svc == nil {
 		role = w.snap.RoleWire(dst)
@@ -91,6 +91,21 @@ func (w *Worker) open(s *slot) packet.Verdict {
 		return packet.DropNoFlow
 	}
 	return w.kernels(s)
+}
+
+// recent is the service that was asked for last: packets without a flow come in
+// crowds for one.
+type recent struct {
+	dst service.Wire
+	svc *service.Service // nil: none has that address
+}
+
+// service is the one with that address, nil if there is none.
+func (w *Worker) service(dst service.Wire) *service.Service {
+	if w.recent.dst != dst {
+		w.recent = recent{dst, w.snap.LookupWire(dst)}
+	}
+	return w.recent.svc
 }
 
 // kernels ranks a TCP, UDP or ICMP packet for the kernel.

@@ -9,12 +9,14 @@ import (
 
 // openings are the flows that a burst opens. Each is begun where its packet is met:
 // backend, next hops and the tuple of replies are chosen. They are finished
-// together, so that the cache misses of what holds their tuples overlap.
+// together, so that the cache misses of what holds their tuples overlap: loads that
+// begin one by one, between other work, do not, where each misses the TLB as well.
 type openings struct {
 	list   [packet.BurstSize]opening
 	n      int
-	claims [256]uint64 // a bit for each hash of their tuples, which others may share
-	opened int         // how many the burst has finished: what was not in the table may be
+	hashes [packet.BurstSize]uint64 // of the list's tuples of replies
+	claims [256]uint64              // a bit for each hash of their tuples, which others may share
+	opened int                      // how many the burst has finished: what was not in the table may be
 }
 
 // opening is a flow that has begun but is not in the table.
@@ -22,10 +24,10 @@ type opening struct {
 	slot    *slot
 	svc     *service.Service
 	backend *service.Backend
-	hash    uint64      // of the tuple of replies; ignored if the flow has none
+	hash    uint64 // of the tuple of replies; ignored if the flow has none
+	search  portSearch
 	entry4  flow.Entry4 // of IPv4 flows
 	entry6  flow.Entry6
-	search  portSearch
 }
 
 // claimed says whether a flow of that hash has begun: its packet, or, by chance,
@@ -42,6 +44,7 @@ func (o *openings) claim(hash uint64) {
 func (o *openings) add(request, reply uint64) {
 	o.claim(request)
 	o.claim(reply)
+	o.hashes[o.n%packet.BurstSize] = reply
 	o.n++
 }
 
@@ -92,7 +95,6 @@ func (w *Worker) begin(o *opening) (ok bool) {
 		ok = w.begin4(o)
 	}
 	if ok {
-		w.table.PrefetchBucket(o.hash)
 		w.openings.add(o.slot.hash, o.hash)
 	}
 	return ok
@@ -122,6 +124,7 @@ func (w *Worker) openAll() {
 	if w.openings.n == 0 {
 		return
 	}
+	w.table.PrefetchBuckets(&w.openings.hashes, w.openings.n)
 	for i := range w.openings.list[:w.openings.n] {
 		o := &w.openings.list[i]
 		o.slot.verdict = w.finish(o)

@@ -3,6 +3,7 @@ package worker
 import (
 	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"github.com/sluice-lb/sluice/flow"
 	"github.com/sluice-lb/sluice/packet"
@@ -24,12 +25,26 @@ type load struct {
 	flows            uint64
 	active, inactive int32
 	mark             mark
-	_                [7]byte
+	_                byte
+	port             uint16            // raw, and
+	addr             uint32            // raw, of IPv4: where its replies come from
 	hop              service.NextHopID // of requests, valid for
 	netEpoch         uint32            // this view of the network; 0: for none
 }
 
 type passed struct{ packets, bytes uint64 }
+
+// multitude is so many backends that what a worker has of them leaves the nearest
+// caches.
+const multitude = 1024
+
+// outer is a backend's outer header, in a cache line of its own.
+type outer struct {
+	packet.Outer
+	_ [cacheLine - unsafe.Sizeof(packet.Outer{})]byte
+}
+
+const cacheLine = 64
 
 // count adds a packet of that many bytes.
 func (l *load) count(d flow.Dir, bytes uint64) {

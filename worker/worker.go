@@ -73,6 +73,7 @@ type Worker struct {
 	round    publishing
 	random   uint64 // xorshift state for local ports and multipath
 	local    localPorts
+	recent   recent // miss: of the snapshot
 	openings openings
 
 	kernelLimit [packet.NumKernelClasses]bucket
@@ -168,26 +169,13 @@ func (w *Worker) follow(snap *service.Snapshot) {
 		old = w.snap.Backends
 	}
 	snap.Backends.Changed(old, w.onBackend)
-	w.snap = snap
+	w.snap, w.recent = snap, recent{}
 	w.owned = flow.Owned{}
 	if snap.Backends.Len() > multitude {
-		w.owned = flow.Owned{
-			Loads: unsafe.Pointer(unsafe.SliceData(w.load)), Outers: unsafe.Pointer(unsafe.SliceData(w.outers)), Hops: snap.Net.Hops.Address(),
-		}
+		w.owned.Loads, w.owned.Outers = unsafe.Pointer(unsafe.SliceData(w.load)), unsafe.Pointer(unsafe.SliceData(w.outers))
+		w.owned.Hops = snap.Net.Hops.Address()
 	}
 }
-
-// multitude is so many backends that what the worker has of them leaves the nearest
-// caches.
-const multitude = 1024
-
-// outer is a backend's outer header, in a cache line of its own.
-type outer struct {
-	packet.Outer
-	_ [cacheLine - unsafe.Sizeof(packet.Outer{})]byte
-}
-
-const cacheLine = 64
 
 // outerAt is where parse loads a cache line for an outer header, from the frame's
 // start, once a backend has a tunnel; 0 until then: a line that it loads anyway.
@@ -199,6 +187,10 @@ func (w *Worker) markBackend(id uint32, b *service.Backend) {
 	}
 	if b.Outer.Size() > 0 {
 		w.numbers[6] = outerAt
+	}
+	w.load[id].port = hostPort(b.Port)
+	if b.Addr.Is4() {
+		w.load[id].addr = rawAddress(b.Addr)
 	}
 	w.load[id].netEpoch = 0 // it may be another backend by now
 	w.outers[id].Outer = b.Outer
@@ -226,7 +218,7 @@ func (w *Worker) Poll() int {
 		moved += w.fromKernel(port)
 	}
 	moved += w.takeOver()
-	w.expire()
+	w.expire(moved)
 	w.publish(now)
 	w.stats.polls++
 	if w.meter.moved = moved > 0; w.meter.moved {

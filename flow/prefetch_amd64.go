@@ -42,6 +42,11 @@ func prefetchBuckets(buckets unsafe.Pointer, homes uint64, hashes *[packet.Burst
 //go:noescape
 func prefetch(line unsafe.Pointer)
 
+// prefetchPair starts to load two.
+//
+//go:noescape
+func prefetchPair(a, b unsafe.Pointer)
+
 //go:noescape
 func prefetchOwned(found *Found, n int, o *Owned)
 

@@ -29,6 +29,14 @@ TEXT ·prefetch(SB), NOSPLIT, $0-8
 	PREFETCHT0 (AX)
 	RET
 
+// func prefetchPair(a, b unsafe.Pointer)
+TEXT ·prefetchPair(SB), NOSPLIT, $0-16
+	MOVQ a+0(FP), AX
+	MOVQ b+8(FP), BX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (BX)
+	RET
+
 // func candidates(t *batchTable, hashes *[64]uint64, refs *[64]Ref, entries *[64]unsafe.Pointer, n int)
 //
 // What index.candidate does, for a batch, and the prefetch of what it finds.

@@ -52,6 +52,7 @@ var (
 	_ [128]byte = [unsafe.Sizeof(Entry6{})]byte{}
 	_ [64]byte  = [unsafe.Offsetof(Entry6{}.Common)]byte{}
 	_ [48]byte  = [unsafe.Sizeof(Common{})]byte{}
+	_ [16]byte  = [unsafe.Sizeof(Side{})]byte{}
 	_ [48]byte  = [unsafe.Sizeof(cold{})]byte{}
 	_ [64]byte  = [unsafe.Sizeof(bucket{})]byte{}
 	_ [16]byte  = [unsafe.Offsetof(bucket{}.refs)]byte{}

@@ -46,6 +46,13 @@ type outer struct {
 
 const cacheLine = 64
 
+// As flow.Owned has them.
+var (
+	_ [cacheLine]byte = [unsafe.Sizeof(load{})]byte{}
+	_ [cacheLine]byte = [unsafe.Sizeof(outer{})]byte{}
+	_ [32]byte        = [service.HopSize]byte{}
+)
+
 // count adds a packet of that many bytes.
 func (l *load) count(d flow.Dir, bytes uint64) {
 	p := &l.passed[d&1]

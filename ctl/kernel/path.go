@@ -219,6 +219,9 @@ func (p *Path) Counters() Counters {
 	for _, t := range p.twins {
 		c.Twins = append(c.Twins, t.counters())
 	}
+	if p.relay != nil {
+		c.TunnelErrors = p.relay.counters()
+	}
 	return c
 }
 

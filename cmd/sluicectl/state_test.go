@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 	"sigs.k8s.io/yaml"
@@ -104,15 +105,20 @@ WORKER  RING             WAITING  HIGHEST  SIZE
 	s.ok("workers", workers)
 	s.ok("workers --all", workers+"     0  from-kernel wan        0        0  1024\n")
 	s.ok("verdicts", `
-VERDICT    OUTCOME      PACKETS  SHARE  MEANING
-forwarded  transmitted        9  90.0%  rewritten for its flow and transmitted
-no-route   dropped            1  10.0%  the gateway's kernel has no route
+VERDICT    OUTCOME      PACKETS  SHARE
+forwarded  transmitted        9  90.0%
+  rewritten for its flow and transmitted
+no-route   dropped            1  10.0%
+  the gateway's kernel has no route
 `)
 	s.ok("verdicts --all", `
-VERDICT    OUTCOME      PACKETS  SHARE  MEANING
-forwarded  transmitted        9  90.0%  rewritten for its flow and transmitted
-no-route   dropped            1  10.0%  the gateway's kernel has no route
-fragment   dropped            0   0.0%  fragment addressed to a service
+VERDICT    OUTCOME      PACKETS  SHARE
+forwarded  transmitted        9  90.0%
+  rewritten for its flow and transmitted
+no-route   dropped            1  10.0%
+  the gateway's kernel has no route
+fragment   dropped            0   0.0%
+  fragment addressed to a service
 `)
 	s.ok("counters", `
 SERVICE / BACKEND  MODE      WEIGHT  FLOWS  ACTIVE  INACTIVE   IN  IN-BYTES  OUT  OUT-BYTES
@@ -131,10 +137,40 @@ ADDRESS      FLOWS  BACKENDS  FULLEST
 `)
 	s.fails("counters tcp:10.0.0.100:81", 1, "service: tcp:10.0.0.100:81: no such service")
 	s.ok("flows", `
-PROTO  CLIENT           VIRTUAL        LOCAL          BACKEND       MODE     STATE        EXPIRES  IN  IN-BYTES  OUT  OUT-BYTES  WORKER
-tcp    192.0.2.7:40000  10.0.0.100:80  10.0.1.1:1024  10.0.1.11:80  fullnat  ESTABLISHED   14m59s   4     300 B    3   4.88 KiB       0
-udp    192.0.2.8:5      10.0.0.100:53  -              10.0.1.12:53  dr       UDP               9s   0       0 B    0        0 B       0
+CLIENT           SERVICE            BACKEND       STATE          LEFT
+192.0.2.7:40000  tcp:10.0.0.100:80  10.0.1.11:80  ESTABLISHED  14m59s
+192.0.2.8:5      udp:10.0.0.100:53  10.0.1.12:53  UDP              9s
 `)
+	s.ok("flows --wide", `
+CLIENT           SERVICE            BACKEND       STATE          LEFT  MODE     LOCAL          IN  IN-BYTES  OUT  OUT-BYTES  WORKER
+192.0.2.7:40000  tcp:10.0.0.100:80  10.0.1.11:80  ESTABLISHED  14m59s  fullnat  10.0.1.1:1024   4     300 B    3   4.88 KiB       0
+192.0.2.8:5      udp:10.0.0.100:53  10.0.1.12:53  UDP              9s  dr       -               0       0 B    0        0 B       0
+`)
+}
+
+// TestTablesFitATerminal: with what is ordinary in them for IPv4.
+func TestTablesFitATerminal(t *testing.T) {
+	engine := state()
+	engine.FlowList = []api.Flow{{Protocol: "tcp", Mode: "fullnat", State: "ESTABLISHED", Client: "203.0.113.107:54321", Virtual: "192.0.2.81:443",
+		Local: "192.168.10.2:31024", Backend: "192.168.10.11:8080", Expires: 899, InPackets: 1e9, InBytes: 1e12, OutPackets: 1e9, OutBytes: 1e12}}
+	engine.Ends = []api.Verdict{{Name: "answered-no-backend", Outcome: "transmitted", Packets: 1e15, Help: strings.Repeat("why and what ", 20)}}
+	s := newShell(t, engine)
+	for _, verb := range []string{"flows", "verdicts"} {
+		code, out, _ := s.run(verb, "")
+		require.Zero(t, code)
+		require.Greater(t, strings.Count(out, "\n"), 1)
+		for line := range strings.Lines(out) {
+			require.LessOrEqual(t, utf8.RuneCountInString(strings.TrimSuffix(line, "\n")), lineWidth, "%s: %s", verb, line)
+		}
+	}
+}
+
+func TestWrap(t *testing.T) {
+	long := strings.Repeat("x", lineWidth)
+	require.Nil(t, wrap("", "  "))
+	require.Equal(t, []string{"  a b"}, wrap("a b", "  "))
+	require.Equal(t, []string{"  a", "  " + long, "  b"}, wrap("a "+long+" b", "  "))
+	require.Equal(t, []string{long[:lineWidth-2] + " x", "y"}, wrap(long[:lineWidth-2]+" x y", ""))
 }
 
 func TestFlowFilters(t *testing.T) {

@@ -79,7 +79,8 @@ func TestSluicectlShowsALiveDaemon(t *testing.T) {
 		"verdicts":     {"forwarded", "transmitted"},
 		"counters":     {"10.0.0.100:80", "10.0.0.11:80"},
 		"service list": {"tcp:10.0.0.100:80", "fullnat", "rr"},
-		"flows":        {"10.0.0.100:80", "10.0.0.2:", "fullnat"},
+		"flows":        {"tcp:10.0.0.100:80", "10.0.0.11:80"},
+		"flows --wide": {"tcp:10.0.0.100:80", "10.0.0.2:", "fullnat"},
 	} {
 		t.Run(verb, func(t *testing.T) {
 			args := strings.Fields(verb)
@@ -96,6 +97,11 @@ func TestSluicectlShowsALiveDaemon(t *testing.T) {
 			assert.Equal(t, keys(fromJSON), keys(fromYAML))
 			assert.NotEmpty(t, keys(fromJSON))
 		})
+	}
+	for _, args := range [][]string{{"flows"}, {"verdicts", "--all"}} {
+		for line := range strings.Lines(d.does(args...)) {
+			assert.LessOrEqual(t, len(line), 80+len("\n"), "%s: fits a terminal: %s", args, line)
+		}
 	}
 	var counters api.CounterList
 	require.NoError(t, api.DecodeJSON([]byte(d.does("counters", key.String(), "-o", "json")), &counters))

@@ -22,7 +22,7 @@ func state() *servertest.Engine {
 		State: api.Status{Version: "1.2.3", DPDK: "DPDK 22.11.4", PID: 42, Started: time.Unix(0, 0), Workers: 2,
 			Busy: []float64{0.125, 0.98765}, Saturated: []api.Saturation{{Worker: 1, Since: saturated}},
 			FullestRing: &api.Ring{Worker: 1, Kind: api.RingFromWorker, Peer: "0", Waiting: 3, Highest: 1024, Size: 2048}, Flows: 275, FlowsMax: 1500, Flows6: 25, Flows6Max: 500, Evicted: 4, MbufsInUse: 512, MbufsHigh: 700, Mbufs: 8192,
-			Kernel: api.KernelPath{TunnelErrors: map[string]uint64{"passed": 5, "not-ours": 0, "limit": 2}}},
+			Kernel: api.KernelPath{TunnelErrors: map[string]uint64{"passed": 5, "not-ours": 0, "limit": 2}, OwnBackends: []string{"10.0.0.1"}}},
 		PortList: []api.Port{{Name: "wan", Link: "up", MAC: "02:00:00:00:00:01", MTU: 1500, Queues: 1, Driver: "net_af_packet", Twin: "wan0",
 			RxPackets: 1234567, RxBytes: 1 << 30, TxPackets: 1, TxBytes: 60, RxErrors: 1, TxErrors: 2, ToKernel: 7, FromKernel: 8, HandedOver: 9,
 			Twins: []api.Twin{{Name: "wan0", ToKernel: 5, FromKernel: 8, Lost: map[string]uint64{"ring-full": 3, "write": 0, "twin-down": 1}},
@@ -69,6 +69,7 @@ evicted     4
 mbufs       512 of 8192 (6.2%%), at most 700
 hugepages   no
 tun-errors  limit 2, passed 5
+warning     backend 10.0.0.1 is the gateway itself: its packets are dropped
 `, time.Unix(0, 0).Format(time.RFC3339), saturated.Format(time.RFC3339)))
 	s.ok("ports", `
 PORT  LINK  MAC                 MTU  QUEUES  DRIVER         TWIN

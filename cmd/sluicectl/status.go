@@ -56,6 +56,11 @@ func statusTable(w io.Writer, s api.Status) error {
 			return err
 		}
 	}
+	for _, addr := range s.Kernel.OwnBackends {
+		if err := say(w, "%-11s backend %s is the gateway itself: its packets are dropped", "warning", addr); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -60,7 +60,11 @@ func addTwin(p *api.Port, t kernel.TwinCounters) {
 // kernelPath is what the kernel path counts beside the twins.
 func (e *engine) kernelPath() api.KernelPath {
 	c := e.path.Counters()
-	return api.KernelPath{TunnelErrors: c.TunnelErrors, NoTwin: c.NoTwin, ResolveDropped: c.ResolveDropped}
+	out := api.KernelPath{TunnelErrors: c.TunnelErrors, NoTwin: c.NoTwin, ResolveDropped: c.ResolveDropped, OwnBackends: []string{}}
+	for _, addr := range e.path.OwnBackends() {
+		out.OwnBackends = append(out.OwnBackends, addr.String())
+	}
+	return out
 }
 
 // specs are the networks of all ports for the kernel path: of each the untagged

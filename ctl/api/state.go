@@ -34,6 +34,7 @@ type KernelPath struct {
 	TunnelErrors   map[string]uint64 `json:"tunnel_errors" doc:"ICMP errors that came to the gateway, by what became of them: passed to the client (too big for a tunnel), not-ours (about no tunnel of ours), nothing-to-tell (the client cannot send less, or did already), limit (more a second than limits.answers), send-failed."`
 	NoTwin         uint64            `json:"no_twin" doc:"Frames from workers for a port or VLAN that has no twin."`
 	ResolveDropped uint64            `json:"resolve_dropped" doc:"Requests of workers to find a neighbor, beyond what is asked of the kernel."`
+	OwnBackends    []string          `json:"own_backends" nullable:"false" doc:"Backends' addresses that are the gateway's own: packets for them are dropped as no-neighbour."`
 }
 
 // Port is a DPDK port, its twin and its counters.

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -110,6 +111,21 @@ func TestSluicectlShowsALiveDaemon(t *testing.T) {
 	assert.Equal(t, 10, strings.Count(d.does("flows", "--service", key.String(), "-o", "json"), "\n"))
 	assert.Equal(t, 5, strings.Count(d.does("flows", "--backend", "10.0.0.12:80", "-o", "json"), "\n"))
 	assert.Equal(t, 3, strings.Count(d.does("flows", "--limit", "3", "-o", "json"), "\n"))
+	d.stop()
+}
+
+// A backend that is the gateway itself gets nothing; status says so.
+func TestBackendThatIsTheGateway(t *testing.T) {
+	l := newLab(t)
+	d := l.start(setup{})
+	d.does("service", "add", "tcp:10.0.0.100:80", "--mode", "nat")
+	d.does("backend", "add", "tcp:10.0.0.100:80", "10.0.0.1")
+	said := func() bool {
+		return strings.Contains(d.does("status"), "backend 10.0.0.1 is the gateway itself")
+	}
+	assert.Eventually(t, said, 5*time.Second, 50*time.Millisecond)
+	d.does("backend", "remove", "tcp:10.0.0.100:80", "10.0.0.1")
+	assert.Eventually(t, func() bool { return !said() }, 5*time.Second, 50*time.Millisecond)
 	d.stop()
 }
 

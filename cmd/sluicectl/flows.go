@@ -12,6 +12,7 @@ import (
 type flowFlags struct {
 	service, client, backend string
 	limit                    int
+	wide                     bool // more columns in the table
 }
 
 func flowsCmd(c *cli) *cobra.Command {
@@ -20,8 +21,11 @@ func flowsCmd(c *cli) *cobra.Command {
 		Use:   "flows",
 		Short: "Connections that the forwarder knows",
 		Long: "Connections that the forwarder knows, as they are found, in no order.\n\n" +
+			"LEFT: time until it ends if no packet comes. With --wide, also the mode, the gateway's own end towards the\n" +
+			"backend (fullnat), packets and bytes from the client (IN) and to it (OUT), and the worker that has the flow.\n\n" +
 			"With -o json one object a line, with -o yaml one document each.",
 		Example: "  sluicectl flows --limit 20\n" +
+			"  sluicectl flows --wide\n" +
 			"  sluicectl flows --service tcp:10.0.0.100:80 --client 192.0.2.7\n" +
 			"  sluicectl flows --backend 10.0.1.11:80 -o json",
 		Args: args(),
@@ -30,7 +34,7 @@ func flowsCmd(c *cli) *cobra.Command {
 			if err != nil {
 				return usageError{err}
 			}
-			emit, flush := c.flowPrinter(cmd.OutOrStdout())
+			emit, flush := c.flowPrinter(cmd.OutOrStdout(), f.wide)
 			// No time-out: a long list takes as long as it takes.
 			if err := c.client.Flows(cmd.Context(), filter, emit); err != nil {
 				_ = flush() // what came is still worth seeing
@@ -44,6 +48,7 @@ func flowsCmd(c *cli) *cobra.Command {
 	flags.StringVar(&f.client, "client", "", "only flows of this client's address")
 	flags.StringVar(&f.backend, "backend", "", "only flows to this backend, ADDR or ADDR:PORT")
 	flags.IntVar(&f.limit, "limit", 0, "at most so many; 0: all")
+	flags.BoolVarP(&f.wide, "wide", "w", false, "show more columns")
 	_ = cmd.RegisterFlagCompletionFunc("service", completeService(c))
 	return cmd
 }
@@ -72,7 +77,7 @@ func (f flowFlags) filter() (out api.FlowFilter, err error) {
 }
 
 // flowPrinter prints flows one by one in the format chosen.
-func (c *cli) flowPrinter(w io.Writer) (emit func(api.Flow) error, flush func() error) {
+func (c *cli) flowPrinter(w io.Writer, wide bool) (emit func(api.Flow) error, flush func() error) {
 	none := func() error { return nil }
 	switch c.output {
 	case "json":
@@ -86,13 +91,20 @@ func (c *cli) flowPrinter(w io.Writer) (emit func(api.Flow) error, flush func() 
 			return printYAML(w, f)
 		}, none
 	}
-	t := newTable(w, "PROTO", "CLIENT", "VIRTUAL", "LOCAL", "BACKEND", "MODE", "STATE", ">EXPIRES", ">IN", ">IN-BYTES", ">OUT", ">OUT-BYTES", ">WORKER")
-	return func(f api.Flow) error {
-		local := f.Local
-		if local == "" {
-			local = "-"
-		}
-		return t.row(f.Protocol, f.Client, f.Virtual, local, f.Backend, f.Mode, f.State, seconds(f.Expires),
-			f.InPackets, bytesOf(f.InBytes), f.OutPackets, bytesOf(f.OutBytes), f.Worker)
-	}, t.flush
+	heads := []string{"CLIENT", "SERVICE", "BACKEND", "STATE", ">LEFT"}
+	if wide {
+		heads = append(heads, "MODE", "LOCAL", ">IN", ">IN-BYTES", ">OUT", ">OUT-BYTES", ">WORKER")
+	}
+	t := newTable(w, heads...)
+	return func(f api.Flow) error { return t.row(flowCells(f)[:len(heads)]...) }, t.flush
+}
+
+// flowCells are all columns; those of the narrow table come first.
+func flowCells(f api.Flow) []any {
+	local := f.Local
+	if local == "" {
+		local = "-"
+	}
+	return []any{f.Client, f.Protocol + ":" + f.Virtual, f.Backend, f.State, seconds(f.Expires),
+		f.Mode, local, f.InPackets, bytesOf(f.InBytes), f.OutPackets, bytesOf(f.OutBytes), f.Worker}
 }

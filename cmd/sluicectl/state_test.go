@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 	"sigs.k8s.io/yaml"
@@ -20,7 +21,8 @@ func state() *servertest.Engine {
 	return &servertest.Engine{
 		State: api.Status{Version: "1.2.3", DPDK: "DPDK 22.11.4", PID: 42, Started: time.Unix(0, 0), Workers: 2,
 			Busy: []float64{0.125, 0.98765}, Saturated: []api.Saturation{{Worker: 1, Since: saturated}},
-			FullestRing: &api.Ring{Worker: 1, Kind: api.RingFromWorker, Peer: "0", Waiting: 3, Highest: 1024, Size: 2048}, Flows: 275, FlowsMax: 1500, Flows6: 25, Flows6Max: 500, Evicted: 4, MbufsInUse: 512, MbufsHigh: 700, Mbufs: 8192},
+			FullestRing: &api.Ring{Worker: 1, Kind: api.RingFromWorker, Peer: "0", Waiting: 3, Highest: 1024, Size: 2048}, Flows: 275, FlowsMax: 1500, Flows6: 25, Flows6Max: 500, Evicted: 4, MbufsInUse: 512, MbufsHigh: 700, Mbufs: 8192,
+			Kernel: api.KernelPath{TunnelErrors: map[string]uint64{"passed": 5, "not-ours": 0, "limit": 2}, OwnBackends: []string{"10.0.0.1"}}},
 		PortList: []api.Port{{Name: "wan", Link: "up", MAC: "02:00:00:00:00:01", MTU: 1500, Queues: 1, Driver: "net_af_packet", Twin: "wan0",
 			RxPackets: 1234567, RxBytes: 1 << 30, TxPackets: 1, TxBytes: 60, RxErrors: 1, TxErrors: 2, ToKernel: 7, FromKernel: 8, HandedOver: 9,
 			Twins: []api.Twin{{Name: "wan0", ToKernel: 5, FromKernel: 8, Lost: map[string]uint64{"ring-full": 3, "write": 0, "twin-down": 1}},
@@ -50,22 +52,24 @@ func state() *servertest.Engine {
 func TestStateTables(t *testing.T) {
 	s := newShell(t, state())
 	s.ok("status", fmt.Sprintf(`
-version    1.2.3
-dpdk       DPDK 22.11.4
-pid        42
-started    %s
-revision   0
-services   0
-backends   0
-workers    2
-busy       12.5%%, 98.8%%
-saturated  worker 1 since %s
-rings      fullest 1024 of 2048 (50.0%%), now 3: worker 1 from-worker 0
-flows      250 of 1000 (25.0%%)
-flows6     25 of 500 (5.0%%)
-evicted    4
-mbufs      512 of 8192 (6.2%%), at most 700
-hugepages  no
+version     1.2.3
+dpdk        DPDK 22.11.4
+pid         42
+started     %s
+revision    0
+services    0
+backends    0
+workers     2
+busy        12.5%%, 98.8%%
+saturated   worker 1 since %s
+rings       fullest 1024 of 2048 (50.0%%), now 3: worker 1 from-worker 0
+flows       250 of 1000 (25.0%%)
+flows6      25 of 500 (5.0%%)
+evicted     4
+mbufs       512 of 8192 (6.2%%), at most 700
+hugepages   no
+tun-errors  limit 2, passed 5
+warning     backend 10.0.0.1 is the gateway itself: its packets are dropped
 `, time.Unix(0, 0).Format(time.RFC3339), saturated.Format(time.RFC3339)))
 	s.ok("ports", `
 PORT  LINK  MAC                 MTU  QUEUES  DRIVER         TWIN
@@ -102,15 +106,20 @@ WORKER  RING             WAITING  HIGHEST  SIZE
 	s.ok("workers", workers)
 	s.ok("workers --all", workers+"     0  from-kernel wan        0        0  1024\n")
 	s.ok("verdicts", `
-VERDICT    OUTCOME      PACKETS  SHARE  MEANING
-forwarded  transmitted        9  90.0%  rewritten for its flow and transmitted
-no-route   dropped            1  10.0%  the gateway's kernel has no route
+VERDICT    OUTCOME      PACKETS  SHARE
+forwarded  transmitted        9  90.0%
+  rewritten for its flow and transmitted
+no-route   dropped            1  10.0%
+  the gateway's kernel has no route
 `)
 	s.ok("verdicts --all", `
-VERDICT    OUTCOME      PACKETS  SHARE  MEANING
-forwarded  transmitted        9  90.0%  rewritten for its flow and transmitted
-no-route   dropped            1  10.0%  the gateway's kernel has no route
-fragment   dropped            0   0.0%  fragment addressed to a service
+VERDICT    OUTCOME      PACKETS  SHARE
+forwarded  transmitted        9  90.0%
+  rewritten for its flow and transmitted
+no-route   dropped            1  10.0%
+  the gateway's kernel has no route
+fragment   dropped            0   0.0%
+  fragment addressed to a service
 `)
 	s.ok("counters", `
 SERVICE / BACKEND  MODE      WEIGHT  FLOWS  ACTIVE  INACTIVE   IN  IN-BYTES  OUT  OUT-BYTES
@@ -129,10 +138,40 @@ ADDRESS      FLOWS  BACKENDS  FULLEST
 `)
 	s.fails("counters tcp:10.0.0.100:81", 1, "service: tcp:10.0.0.100:81: no such service")
 	s.ok("flows", `
-PROTO  CLIENT           VIRTUAL        LOCAL          BACKEND       MODE     STATE        EXPIRES  IN  IN-BYTES  OUT  OUT-BYTES  WORKER
-tcp    192.0.2.7:40000  10.0.0.100:80  10.0.1.1:1024  10.0.1.11:80  fullnat  ESTABLISHED   14m59s   4     300 B    3   4.88 KiB       0
-udp    192.0.2.8:5      10.0.0.100:53  -              10.0.1.12:53  dr       UDP               9s   0       0 B    0        0 B       0
+CLIENT           SERVICE            BACKEND       STATE          LEFT
+192.0.2.7:40000  tcp:10.0.0.100:80  10.0.1.11:80  ESTABLISHED  14m59s
+192.0.2.8:5      udp:10.0.0.100:53  10.0.1.12:53  UDP              9s
 `)
+	s.ok("flows --wide", `
+CLIENT           SERVICE            BACKEND       STATE          LEFT  MODE     LOCAL          IN  IN-BYTES  OUT  OUT-BYTES  WORKER
+192.0.2.7:40000  tcp:10.0.0.100:80  10.0.1.11:80  ESTABLISHED  14m59s  fullnat  10.0.1.1:1024   4     300 B    3   4.88 KiB       0
+192.0.2.8:5      udp:10.0.0.100:53  10.0.1.12:53  UDP              9s  dr       -               0       0 B    0        0 B       0
+`)
+}
+
+// TestTablesFitATerminal: with what is ordinary in them for IPv4.
+func TestTablesFitATerminal(t *testing.T) {
+	engine := state()
+	engine.FlowList = []api.Flow{{Protocol: "tcp", Mode: "fullnat", State: "ESTABLISHED", Client: "203.0.113.107:54321", Virtual: "192.0.2.81:443",
+		Local: "192.168.10.2:31024", Backend: "192.168.10.11:8080", Expires: 899, InPackets: 1e9, InBytes: 1e12, OutPackets: 1e9, OutBytes: 1e12}}
+	engine.Ends = []api.Verdict{{Name: "answered-no-backend", Outcome: "transmitted", Packets: 1e15, Help: strings.Repeat("why and what ", 20)}}
+	s := newShell(t, engine)
+	for _, verb := range []string{"flows", "verdicts"} {
+		code, out, _ := s.run(verb, "")
+		require.Zero(t, code)
+		require.Greater(t, strings.Count(out, "\n"), 1)
+		for line := range strings.Lines(out) {
+			require.LessOrEqual(t, utf8.RuneCountInString(strings.TrimSuffix(line, "\n")), lineWidth, "%s: %s", verb, line)
+		}
+	}
+}
+
+func TestWrap(t *testing.T) {
+	long := strings.Repeat("x", lineWidth)
+	require.Nil(t, wrap("", "  "))
+	require.Equal(t, []string{"  a b"}, wrap("a b", "  "))
+	require.Equal(t, []string{"  a", "  " + long, "  b"}, wrap("a "+long+" b", "  "))
+	require.Equal(t, []string{long[:lineWidth-2] + " x", "y"}, wrap(long[:lineWidth-2]+" x y", ""))
 }
 
 func TestFlowFilters(t *testing.T) {

@@ -50,8 +50,14 @@ func statusTable(w io.Writer, s api.Status) error {
 		{"evicted", s.Evicted},
 		{"mbufs", used(uint64(max(s.MbufsInUse, 0)), uint64(max(s.Mbufs, 0))) + fmt.Sprintf(", at most %d", s.MbufsHigh)},
 		{"hugepages", hugepages},
+		{"tun-errors", losses(s.Kernel.TunnelErrors)},
 	} {
-		if _, err := fmt.Fprintf(w, "%-10s %v\n", line[0], line[1]); err != nil {
+		if _, err := fmt.Fprintf(w, "%-11s %v\n", line[0], line[1]); err != nil {
+			return err
+		}
+	}
+	for _, addr := range s.Kernel.OwnBackends {
+		if err := say(w, "%-11s backend %s is the gateway itself: its packets are dropped", "warning", addr); err != nil {
 			return err
 		}
 	}

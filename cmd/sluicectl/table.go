@@ -15,11 +15,19 @@ type table struct {
 	heads  []string
 	right  []bool
 	widths []int
-	rows   [][]string
+	rows   []tableRow
 	headed bool
 }
 
-const tableChunk = 256
+type tableRow struct {
+	cells []string
+	below []string // lines under it
+}
+
+const (
+	tableChunk = 256
+	lineWidth  = 80 // columns of a terminal that nobody has widened
+)
 
 // newTable takes the headings; one that begins with > is of a column of numbers.
 func newTable(w io.Writer, heads ...string) *table {
@@ -34,13 +42,16 @@ func newTable(w io.Writer, heads ...string) *table {
 }
 
 // row adds a row; cells are written with fmt.Sprint.
-func (t *table) row(cells ...any) error {
+func (t *table) row(cells ...any) error { return t.explained("", cells...) }
+
+// explained adds a row with a text below it.
+func (t *table) explained(text string, cells ...any) error {
 	texts := make([]string, len(cells))
 	for i, cell := range cells {
 		texts[i] = fmt.Sprint(cell)
 		t.widths[i] = max(t.widths[i], utf8.RuneCountInString(texts[i]))
 	}
-	t.rows = append(t.rows, texts)
+	t.rows = append(t.rows, tableRow{texts, wrap(text, "  ")})
 	if len(t.rows) < tableChunk {
 		return nil
 	}
@@ -55,7 +66,10 @@ func (t *table) flush() error {
 		t.line(&b, t.heads)
 	}
 	for _, row := range t.rows {
-		t.line(&b, row)
+		t.line(&b, row.cells)
+		for _, line := range row.below {
+			b.WriteString(line + "\n")
+		}
 	}
 	t.rows = t.rows[:0]
 	_, err := io.WriteString(t.w, b.String())
@@ -76,4 +90,20 @@ func (t *table) line(b *strings.Builder, cells []string) {
 		}
 	}
 	b.WriteString(strings.TrimRight(line.String(), " ") + "\n")
+}
+
+// wrap breaks a text into lines that begin with indent and fit a terminal, but for
+// a word that is longer.
+func wrap(text, indent string) (lines []string) {
+	line := ""
+	for word := range strings.FieldsSeq(text) {
+		if line != "" && utf8.RuneCountInString(indent+line+" "+word) > lineWidth {
+			lines, line = append(lines, indent+line), ""
+		}
+		line = strings.TrimPrefix(line+" "+word, " ")
+	}
+	if line != "" {
+		lines = append(lines, indent+line)
+	}
+	return lines
 }

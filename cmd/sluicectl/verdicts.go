@@ -11,9 +11,10 @@ import (
 func verdictsCmd(c *cli) *cobra.Command {
 	var all bool
 	cmd := &cobra.Command{
-		Use:     "verdicts",
-		Short:   "How many packets ended which way",
-		Long:    "How many packets ended which way; every packet counts once. In the table, only the ways that packets took.",
+		Use:   "verdicts",
+		Short: "How many packets ended which way",
+		Long: "How many packets ended which way; every packet counts once. In the table, only the ways that packets took,\n" +
+			"each with what it means, and what to look at.",
 		Example: "  sluicectl verdicts\n  sluicectl verdicts --all\n  sluicectl verdicts -o json",
 		Args:    args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -38,12 +39,12 @@ func verdictsTable(w io.Writer, verdicts []api.Verdict, all bool) error {
 	if total == 0 && !all {
 		return say(w, "No packets yet. (--all lists the verdicts there are.)")
 	}
-	t := newTable(w, "VERDICT", "OUTCOME", ">PACKETS", ">SHARE", "MEANING")
+	t := newTable(w, "VERDICT", "OUTCOME", ">PACKETS", ">SHARE")
 	for _, v := range verdicts {
 		if v.Packets == 0 && !all {
 			continue
 		}
-		if err := t.row(v.Name, v.Outcome, v.Packets, percent(float64(v.Packets), float64(total)), v.Help); err != nil {
+		if err := t.explained(v.Help, v.Name, v.Outcome, v.Packets, percent(float64(v.Packets), float64(total))); err != nil {
 			return err
 		}
 	}

@@ -79,6 +79,7 @@ func (e *engine) Status() api.Status {
 		Version: release(), DPDK: dpdk.Version(), PID: os.Getpid(), Started: e.started,
 		Revision: e.plane.store.Load().Revision, Workers: len(e.plane.workers),
 		Mbufs: e.plane.pool.Size(), MbufsInUse: e.plane.pool.InUse(), MbufsHigh: e.watch.mbufs(), Hugepages: e.plane.eal.HasHugepages(),
+		Kernel: e.kernelPath(),
 	}
 	s.Services, s.Backends = e.builder.Counts()
 	workers := e.Workers()

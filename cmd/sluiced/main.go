@@ -2,6 +2,7 @@
 // workers and the control socket together, and takes them apart again.
 //
 //	main.go      the command line
+//	flags.go     what is wrong with it
 //	daemon.go    start and stop, in order
 //	machine.go   what the machine lacks, before anything is started
 //	dataplane.go ports, pool, workers
@@ -71,6 +72,7 @@ func command() *cobra.Command {
 	}
 	root.PersistentFlags().StringVar(&file, "config", defaultConfig, "configuration file")
 	config.AddFlags(root.Flags())
+	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(checkCommand(), cleanCommand(&file))
 	return root
 }

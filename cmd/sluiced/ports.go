@@ -57,6 +57,16 @@ func addTwin(p *api.Port, t kernel.TwinCounters) {
 	p.Twins = append(p.Twins, api.Twin{Name: t.Name, VLAN: t.VLAN, ToKernel: t.ToKernel, FromKernel: t.FromKernel, Lost: t.Lost})
 }
 
+// kernelPath is what the kernel path counts beside the twins.
+func (e *engine) kernelPath() api.KernelPath {
+	c := e.path.Counters()
+	out := api.KernelPath{TunnelErrors: c.TunnelErrors, NoTwin: c.NoTwin, ResolveDropped: c.ResolveDropped, OwnBackends: []string{}}
+	for _, addr := range e.path.OwnBackends() {
+		out.OwnBackends = append(out.OwnBackends, addr.String())
+	}
+	return out
+}
+
 // specs are the networks of all ports for the kernel path: of each the untagged
 // one first, then its VLANs.
 func (d *daemon) specs() (out []kernel.PortSpec) {

@@ -25,6 +25,16 @@ type Status struct {
 	Busy        []float64    `json:"busy" nullable:"false" doc:"Per worker: share of the last second in polls that moved packets, 0 to 1."`
 	Saturated   []Saturation `json:"saturated" nullable:"false" doc:"Workers that do not keep up."`
 	FullestRing *Ring        `json:"fullest_ring,omitempty" doc:"The ring between workers or with the kernel path that was fullest since the start."`
+
+	Kernel KernelPath `json:"kernel" doc:"The way between workers and the gateway's kernel."`
+}
+
+// KernelPath is what the way between workers and the kernel counts, beside the twins.
+type KernelPath struct {
+	TunnelErrors   map[string]uint64 `json:"tunnel_errors" doc:"ICMP errors that came to the gateway, by what became of them: passed to the client (too big for a tunnel), not-ours (about no tunnel of ours), nothing-to-tell (the client cannot send less, or did already), limit (more a second than limits.answers), send-failed."`
+	NoTwin         uint64            `json:"no_twin" doc:"Frames from workers for a port or VLAN that has no twin."`
+	ResolveDropped uint64            `json:"resolve_dropped" doc:"Requests of workers to find a neighbor, beyond what is asked of the kernel."`
+	OwnBackends    []string          `json:"own_backends" nullable:"false" doc:"Backends' addresses that are the gateway's own: packets for them are dropped as no-neighbour."`
 }
 
 // Port is a DPDK port, its twin and its counters.

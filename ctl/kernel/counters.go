@@ -46,10 +46,30 @@ func (t *twin) counters() TwinCounters {
 	return c
 }
 
+// relayed names what became of an error that the relay has read.
+type relayed int
+
+const (
+	relayPassed  relayed = iota // the client was told
+	relayNotOurs                // not about a packet in a tunnel of ours
+	relayNothing                // the client cannot send less or did already, or too little is quoted to tell
+	relayLimit                  // beyond Config.Errors in this second
+	relayFailed                 // the kernel did not send it, for example for want of a route
+
+	numRelayed
+)
+
+var relayedNames = [numRelayed]string{"passed", "not-ours", "nothing-to-tell", "limit", "send-failed"}
+
 // Counters is what the kernel path counts.
 type Counters struct {
 	Twins  []TwinCounters
 	NoTwin uint64 // frames from workers for a port or a VLAN that has no twin
 
 	ResolveDropped uint64 // requests of Resolve beyond what is asked of the kernel
+
+	// TunnelErrors counts what routers said about packets of ours ("destination unreachable"
+	// of IPv4, "packet too big" of IPv6), by what became of it: passed, not-ours,
+	// nothing-to-tell, limit, send-failed. Each message counts once.
+	TunnelErrors map[string]uint64
 }

@@ -47,7 +47,8 @@ type mirror struct {
 	asks     chan netip.Addr // from Resolve
 	kick     chan struct{}   // backends have changed
 	backends atomic.Pointer[[]netip.Addr]
-	dropped  atomic.Uint64 // requests of Resolve
+	own      atomic.Pointer[[]netip.Addr] // backends' addresses that are the kernel's own
+	dropped  atomic.Uint64                // requests of Resolve
 	stop     chan struct{}
 	done     sync.WaitGroup
 

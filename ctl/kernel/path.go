@@ -196,6 +196,15 @@ func (p *Path) Resolve(addr netip.Addr) { p.mirror.resolve(addr) }
 // all routes are kept resolved anyway.)
 func (p *Path) SetBackends(addrs []netip.Addr) { p.mirror.setBackends(addrs) }
 
+// OwnBackends are those addresses of backends that are the kernel's own, as on a
+// twin: what is sent there is dropped for want of a neighbour.
+func (p *Path) OwnBackends() []netip.Addr {
+	if list := p.mirror.own.Load(); list != nil {
+		return *list
+	}
+	return nil
+}
+
 // LinkChanged gives the twins of a port the carrier of the port, and with one
 // announces their addresses.
 func (p *Path) LinkChanged(port int, up bool) error {
@@ -218,6 +227,9 @@ func (p *Path) Counters() Counters {
 	c := Counters{NoTwin: p.pump.noTwin.Load(), ResolveDropped: p.mirror.dropped.Load()}
 	for _, t := range p.twins {
 		c.Twins = append(c.Twins, t.counters())
+	}
+	if p.relay != nil {
+		c.TunnelErrors = p.relay.counters()
 	}
 	return c
 }

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -29,6 +30,7 @@ type relay struct {
 	limit   perSecond
 	readers [2]*net.IPConn // IPv4, IPv6
 	senders [2]*net.IPConn // take whole packets, which the kernel routes
+	count   [numRelayed]atomic.Uint64
 	done    sync.WaitGroup
 }
 
@@ -121,28 +123,44 @@ func (r *relay) run(conn *net.IPConn, read func(icmp []byte) (tunnelError, bool)
 		if err != nil {
 			continue // of one read, such as too little memory
 		}
+		end := relayNotOurs
 		if e, ok := read(buf[:n]); ok {
-			r.pass(e)
+			end = r.pass(e)
 		}
+		r.count[end].Add(1)
 	}
 }
 
 // pass tells the client, if it is about a tunnel of ours.
-func (r *relay) pass(e tunnelError) {
-	said, client, ok := e.forClient(r.ours)
-	if !ok || !r.limit.take(time.Now()) {
-		return
+func (r *relay) pass(e tunnelError) relayed {
+	said, client, end := e.forClient(r.ours)
+	if end != relayPassed {
+		return end
+	}
+	if !r.limit.take(time.Now()) {
+		return relayLimit
 	}
 	sender := r.senders[0]
 	if client.Is6() {
 		sender = r.senders[1]
 	}
 	if sender == nil {
-		return
+		return relayFailed
 	}
-	if _, err := sender.WriteToIP(said, &net.IPAddr{IP: client.AsSlice()}); err != nil && !errors.Is(err, net.ErrClosed) {
+	if _, err := sender.WriteToIP(said, &net.IPAddr{IP: client.AsSlice()}); err != nil {
 		r.log.Debug("path MTU of a tunnel is not told to the client", "client", client, "error", err)
+		return relayFailed
 	}
+	return relayPassed
+}
+
+// counters are what has become of all that was read, by name.
+func (r *relay) counters() map[string]uint64 {
+	out := map[string]uint64{}
+	for i, name := range relayedNames {
+		out[name] = r.count[i].Load()
+	}
+	return out
 }
 
 // perSecond counts what happens in a second, up to most.

@@ -2,7 +2,9 @@ package kernel
 
 import (
 	"errors"
+	"maps"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/vishvananda/netlink"
@@ -57,7 +59,8 @@ func (m *mirror) ask(addr netip.Addr) {
 		m.dropped.Add(1)
 		return
 	}
-	for _, key := range m.nextHosts(addr) {
+	hosts, _ := m.nextHosts(addr)
+	for _, key := range hosts {
 		if n := m.neighbours[key]; n.managed || n.fixed {
 			continue // asking would end that
 		}
@@ -68,13 +71,13 @@ func (m *mirror) ask(addr netip.Addr) {
 }
 
 // nextHosts are the hosts behind twins to which the kernel would send packets
-// for addr: the gateways of its route, or addr itself.
-func (m *mirror) nextHosts(addr netip.Addr) []service.Neighbour {
+// for addr: the gateways of its route, or addr itself. own says that addr is one of
+// the kernel's own addresses: there are none then.
+func (m *mirror) nextHosts(addr netip.Addr) (hosts []service.Neighbour, own bool) {
 	routes, err := netlink.RouteGetWithOptions(addr.AsSlice(), &netlink.RouteGetOptions{FIBMatch: true})
 	if err != nil || len(routes) == 0 || routes[0].Type != unix.RTN_UNICAST {
-		return nil
+		return nil, err == nil && len(routes) > 0 && routes[0].Type == unix.RTN_LOCAL
 	}
-	var hosts []service.Neighbour
 	for _, p := range paths(&routes[0]) {
 		port := m.ports[p.link]
 		if port == nil {
@@ -86,7 +89,7 @@ func (m *mirror) nextHosts(addr netip.Addr) []service.Neighbour {
 		}
 		hosts = append(hosts, service.Neighbour{Link: port.link, Addr: via})
 	}
-	return hosts
+	return hosts, false
 }
 
 // setBackends says which addresses are to be reachable at any time.
@@ -105,15 +108,37 @@ func (m *mirror) want() {
 	for key := range m.gateways {
 		wanted[key] = true
 	}
+	own := map[netip.Addr]bool{}
 	if backends := m.backends.Load(); backends != nil {
 		for _, addr := range *backends {
-			for _, key := range m.nextHosts(addr) {
+			hosts, isOwn := m.nextHosts(addr)
+			for _, key := range hosts {
 				wanted[key] = true
+			}
+			if isOwn {
+				own[addr] = true
 			}
 		}
 	}
+	m.warnOwn(own)
 	m.wanted = wanted
 	m.manage()
+}
+
+// warnOwn says which backends have an address of the gateway's own, once each: their
+// packets go nowhere, but the address may be another host's tomorrow.
+func (m *mirror) warnOwn(own map[netip.Addr]bool) {
+	var known []netip.Addr
+	if list := m.own.Load(); list != nil {
+		known = *list
+	}
+	list := slices.SortedFunc(maps.Keys(own), netip.Addr.Compare)
+	for _, addr := range list {
+		if !slices.Contains(known, addr) {
+			m.log.Warn("backend has an address of the gateway's own: packets for it are dropped: remove the backend or the address", "address", addr)
+		}
+	}
+	m.own.Store(&list)
 }
 
 // manage makes the neighbours that the kernel keeps resolved on our behalf

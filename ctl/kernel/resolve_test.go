@@ -3,6 +3,7 @@ package kernel
 import (
 	"net"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -92,4 +93,24 @@ func TestResolveIsLimited(t *testing.T) {
 		l.allow(netip.AddrFrom4([4]byte{10, 2, byte(i >> 8), byte(i)}), now.Add(time.Duration(i)*askAgain))
 	}
 	require.LessOrEqual(t, len(l.asked), askMemory)
+}
+
+// A backend at one of our own addresses can be reached by nobody: that is said as long
+// as it is so.
+func TestBackendsOfOurOwn(t *testing.T) {
+	needNamespace(t)
+	p := startPath(t, Config{}, portNumber(0))
+	own, other, own6 := netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("10.0.0.9"), netip.MustParseAddr("fd00::1")
+	says := func(want ...netip.Addr) {
+		t.Helper()
+		require.Eventually(t, func() bool { return slices.Equal(want, p.OwnBackends()) }, 5*time.Second, time.Millisecond, "%v", want)
+	}
+	p.SetBackends([]netip.Addr{other, own6, own})
+	says(own, own6)
+	require.NoError(t, addAddr("sl-w0", "10.0.0.9/24"))
+	says(own, other, own6)
+	p.SetBackends([]netip.Addr{other})
+	says(other)
+	p.SetBackends(nil)
+	says()
 }

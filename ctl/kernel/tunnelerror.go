@@ -66,41 +66,50 @@ func tunnelError6(icmp []byte) (e tunnelError, ok bool) {
 func holds(proto byte) bool { return proto == unix.IPPROTO_IPIP || proto == unix.IPPROTO_IPV6 }
 
 // forClient is the error as the client has to hear it, a whole IP packet: from the
-// virtual address, about the packet that it sent. There is none if that is no
-// tunnel of ours, or if the client could not send less, or did already.
-func (e *tunnelError) forClient(ours Tunnels) (said []byte, client netip.Addr, ok bool) {
+// virtual address, about the packet that it sent. There is one only if end is
+// relayPassed: a tunnel is ours, and the client can send less and did not.
+func (e *tunnelError) forClient(ours Tunnels) (said []byte, client netip.Addr, end relayed) {
 	if e.inner6 {
 		return e.forClient6(ours)
 	}
-	if len(e.inner) < packet.IPv4Len || e.mtu < leastMTU4 {
-		return nil, client, false
+	if len(e.inner) < packet.IPv4Len {
+		return nil, client, relayNothing
 	}
 	ip := (*packet.IPv4)(e.inner)
 	size, total := ip.HeaderLen(), int(binary.BigEndian.Uint16(e.inner[2:4]))
-	if ip.Version() != 4 || size < packet.IPv4Len || len(e.inner) < size+8 || !ip.DontFragment() || ip.LaterFragment() || total <= e.mtu {
-		return nil, client, false
+	if ip.Version() != 4 || size < packet.IPv4Len {
+		return nil, client, relayNotOurs // we send none such
+	}
+	if len(e.inner) < size+8 || ip.LaterFragment() {
+		return nil, client, relayNothing // no ports
 	}
 	client, vip := netip.AddrFrom4([4]byte(e.inner[12:16])), netip.AddrFrom4([4]byte(e.inner[16:20]))
 	if !ours(e.from, e.to, keyOf(ip.Proto(), vip, e.inner[size:])) {
-		return nil, client, false
+		return nil, client, relayNotOurs
+	}
+	if !ip.DontFragment() || e.mtu < leastMTU4 || total <= e.mtu {
+		return nil, client, relayNothing
 	}
 	quote := e.inner[:min(len(e.inner), total, mostError4-packet.IPv4Len-icmpLen)]
-	return answer4(vip, client, uint16(e.mtu), quote), client, true
+	return answer4(vip, client, uint16(e.mtu), quote), client, relayPassed
 }
 
 // forClient6 is forClient for a packet of IPv6. One behind extension headers is not
 // looked for.
-func (e *tunnelError) forClient6(ours Tunnels) (said []byte, client netip.Addr, ok bool) {
-	if len(e.inner) < packet.IPv6Len+8 || e.inner[0]>>4 != 6 || e.mtu < leastMTU6 {
-		return nil, client, false
+func (e *tunnelError) forClient6(ours Tunnels) (said []byte, client netip.Addr, end relayed) {
+	if len(e.inner) < packet.IPv6Len+8 {
+		return nil, client, relayNothing
 	}
 	total := packet.IPv6Len + int(binary.BigEndian.Uint16(e.inner[4:6]))
 	client, vip := netip.AddrFrom16([16]byte(e.inner[8:24])), netip.AddrFrom16([16]byte(e.inner[24:40]))
-	if total <= e.mtu || !ours(e.from, e.to, keyOf(e.inner[6], vip, e.inner[packet.IPv6Len:])) {
-		return nil, client, false
+	if e.inner[0]>>4 != 6 || !ours(e.from, e.to, keyOf(e.inner[6], vip, e.inner[packet.IPv6Len:])) {
+		return nil, client, relayNotOurs
+	}
+	if e.mtu < leastMTU6 || total <= e.mtu {
+		return nil, client, relayNothing
 	}
 	quote := e.inner[:min(len(e.inner), total, mostError6-packet.IPv6Len-icmpLen)]
-	return answer6(vip, client, uint16(e.mtu), quote), client, true
+	return answer6(vip, client, uint16(e.mtu), quote), client, relayPassed
 }
 
 // keyOf is the service that a packet with this TCP or UDP header is for.

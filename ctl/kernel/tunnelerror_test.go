@@ -76,18 +76,20 @@ func (p tunneled) message(t *testing.T, quote int) []byte {
 }
 
 // answer is what becomes of a message.
-func (p tunneled) answer(icmp []byte) ([]byte, netip.Addr, bool) {
+func (p tunneled) answer(icmp []byte) ([]byte, netip.Addr, relayed) {
 	read := tunnelError6
 	if p.local.Is4() {
 		read = tunnelError4
 	}
 	e, ok := read(icmp)
 	if !ok {
-		return nil, netip.Addr{}, false
+		return nil, netip.Addr{}, relayNotOurs
 	}
-	return e.forClient(func(local, backend netip.Addr, key service.Key) bool {
-		return local == p.local && backend == p.backend && key == service.Key{Proto: service.UDP, Addr: p.vip, Port: 7}
-	})
+	return e.forClient(p.isOurs)
+}
+
+func (p tunneled) isOurs(local, backend netip.Addr, key service.Key) bool {
+	return local == p.local && backend == p.backend && key == service.Key{Proto: service.UDP, Addr: p.vip, Port: 7}
 }
 
 // The client hears of it from the virtual address, about its own packet, and what
@@ -95,8 +97,8 @@ func (p tunneled) answer(icmp []byte) ([]byte, netip.Addr, bool) {
 func TestTunnelError(t *testing.T) {
 	for name, p := range kinds {
 		t.Run(name, func(t *testing.T) {
-			said, client, ok := p.answer(p.message(t, 500))
-			require.True(t, ok)
+			said, client, end := p.answer(p.message(t, 500))
+			require.Equal(t, relayPassed, end)
 			require.Equal(t, p.client, client)
 			inner, _ := p.packets(t)
 			overhead := map[bool]int{true: 20, false: 40}[p.local.Is4()]
@@ -131,23 +133,23 @@ func TestTunnelError(t *testing.T) {
 // What is about no tunnel of ours, or can help no client, is told to nobody.
 func TestTunnelErrorsThatAreNotPassedOn(t *testing.T) {
 	for name, p := range kinds {
-		refused := func(why string, icmp []byte) {
+		refused := func(want relayed, why string, icmp []byte) {
 			t.Helper()
-			_, _, ok := p.answer(icmp)
-			assert.False(t, ok, "%s: %s", name, why)
+			_, _, end := p.answer(icmp)
+			assert.Equal(t, relayedNames[want], relayedNames[end], "%s: %s", name, why)
 		}
 		spoil := func(change func(q *tunneled)) []byte {
 			q := p
 			change(&q)
 			return q.message(t, 500)
 		}
-		refused("it fits", spoil(func(q *tunneled) { q.payload = 100 }))
-		refused("less than anybody can", spoil(func(q *tunneled) { q.mtu = 80 }))
-		refused("no MTU", spoil(func(q *tunneled) { q.mtu = 0 }))
-		refused("another's tunnel", spoil(func(q *tunneled) { q.backend = q.local }))
-		refused("another's service", spoil(func(q *tunneled) { q.vip = q.client }))
+		refused(relayNothing, "it fits", spoil(func(q *tunneled) { q.payload = 100 }))
+		refused(relayNothing, "less than anybody can", spoil(func(q *tunneled) { q.mtu = 80 }))
+		refused(relayNothing, "no MTU", spoil(func(q *tunneled) { q.mtu = 0 }))
+		refused(relayNotOurs, "another's tunnel", spoil(func(q *tunneled) { q.backend = q.local }))
+		refused(relayNotOurs, "another's service", spoil(func(q *tunneled) { q.vip = q.client }))
 		if p.vip.Is4() {
-			refused("may be fragmented", spoil(func(q *tunneled) { q.flags = 0 }))
+			refused(relayNothing, "may be fragmented", spoil(func(q *tunneled) { q.flags = 0 }))
 		}
 		whole := p.message(t, 500)
 		for n := range whole[:8+40+40+8] {
@@ -157,17 +159,18 @@ func TestTunnelErrorsThatAreNotPassedOn(t *testing.T) {
 					short[2], short[3] = 0, 0
 					binary.LittleEndian.PutUint16(short[2:4], packet.Checksum(packet.Sum(short)))
 				}
-				refused("cut short", short)
+				_, _, end := p.answer(short)
+				assert.NotEqual(t, relayPassed, end, "%s: cut short: %d", name, n)
 			}
 		}
 		other := append([]byte(nil), whole...)
 		other[0] = 1
-		refused("another error", other)
+		refused(relayNotOurs, "another error", other)
 	}
 	bad := kinds["4in4"].message(t, 500)
 	bad[100]++
-	_, _, ok := kinds["4in4"].answer(bad)
-	assert.False(t, ok, "bad checksum")
+	_, _, end := kinds["4in4"].answer(bad)
+	assert.Equal(t, relayNotOurs, end, "bad checksum")
 }
 
 func FuzzTunnelError(f *testing.F) {
@@ -177,8 +180,8 @@ func FuzzTunnelError(f *testing.F) {
 	f.Fuzz(func(t *testing.T, icmp []byte) {
 		for _, read := range []func([]byte) (tunnelError, bool){tunnelError4, tunnelError6} {
 			if e, ok := read(icmp); ok {
-				said, client, ok := e.forClient(func(netip.Addr, netip.Addr, service.Key) bool { return true })
-				require.False(t, ok && (len(said) > 1280 || !client.IsValid()))
+				said, client, end := e.forClient(func(netip.Addr, netip.Addr, service.Key) bool { return true })
+				require.False(t, end == relayPassed && (len(said) > 1280 || !client.IsValid()))
 			}
 		}
 	})

@@ -96,6 +96,11 @@ func (c collector) status(out chan<- prometheus.Metric) {
 	mbufs.send(out, uint64(s.Mbufs))
 	mbufsInUse.send(out, uint64(s.MbufsInUse))
 	mbufsHigh.send(out, uint64(s.MbufsHigh))
+	for outcome, n := range s.Kernel.TunnelErrors {
+		tunnelErrors.send(out, n, outcome)
+	}
+	noTwin.send(out, s.Kernel.NoTwin)
+	resolveDropped.send(out, s.Kernel.ResolveDropped)
 }
 
 func sendWorker(out chan<- prometheus.Metric, w api.Worker) {

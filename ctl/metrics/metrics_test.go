@@ -22,7 +22,8 @@ import (
 type fixed struct{}
 
 func (fixed) Status() api.Status {
-	return api.Status{Version: "v", DPDK: "d", Revision: 7, FlowsMax: 110, Flows6Max: 10, Mbufs: 20, MbufsInUse: 3, MbufsHigh: 4}
+	return api.Status{Version: "v", DPDK: "d", Revision: 7, FlowsMax: 110, Flows6Max: 10, Mbufs: 20, MbufsInUse: 3, MbufsHigh: 4,
+		Kernel: api.KernelPath{TunnelErrors: map[string]uint64{"passed": 21, "limit": 22}, NoTwin: 23, ResolveDropped: 24}}
 }
 
 func (fixed) Ports() []api.Port {
@@ -64,6 +65,8 @@ func TestSeries(t *testing.T) {
 		`sluice_config_revision 7`,
 		`sluice_flows_max{family="ipv4"} 100`, `sluice_flows_max{family="ipv6"} 10`,
 		`sluice_mbufs 20`, `sluice_mbufs_in_use 3`, `sluice_mbufs_highest_in_use 4`,
+		`sluice_tunnel_errors_total{outcome="passed"} 21`, `sluice_tunnel_errors_total{outcome="limit"} 22`,
+		`sluice_kernel_no_twin_packets_total 23`, `sluice_kernel_resolve_dropped_total 24`,
 		`sluice_port_up{port="lan"} 1`,
 		`sluice_port_lost_packets_total{port="lan",reason="rx-missed"} 33`,
 		`sluice_port_to_kernel_packets_total{port="lan"} 34`, `sluice_port_from_kernel_packets_total{port="lan"} 35`,

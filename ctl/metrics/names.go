@@ -65,6 +65,10 @@ var (
 	twinLost       = counter("twin_lost_packets_total", "Frames that did not reach the other side of a twin, by reason.", "port", "twin", "reason")
 	portFromKernel = counter("port_from_kernel_packets_total", "Frames from the kernel through the twins.", "port")
 
+	tunnelErrors   = counter("tunnel_errors_total", "ICMP errors that came to the gateway, by what became of them: passed on to the client if it is about a tunnel of ours.", "outcome")
+	noTwin         = counter("kernel_no_twin_packets_total", "Frames from workers for a port or VLAN that has no twin.")
+	resolveDropped = counter("kernel_resolve_dropped_total", "Requests of workers to find a neighbor, beyond what is asked of the kernel.")
+
 	localPortsUsed    = gauge("local_ports_used", "Flows that have a port of this local address (fullnat).", "address")
 	serviceLocalPorts = gauge("service_local_ports_ratio", "Share of local ports in use towards the service's fullest backend, of the worker that has least left; at 1 new flows are dropped.", "service")
 

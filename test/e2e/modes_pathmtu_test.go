@@ -38,5 +38,8 @@ func TestTunnelsOverNarrowNetworks(t *testing.T) {
 			assert.Contains(t, l.pathTo(key), fmt.Sprintf("mtu %d", narrow-w.overhead()))
 		})
 	}
+	errors := d.status().Kernel.TunnelErrors
+	assert.NotZero(t, errors["passed"], "%v", errors)
+	assert.Zero(t, errors["limit"]+errors["send-failed"], "%v", errors)
 	d.stop()
 }

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -79,7 +80,8 @@ func TestSluicectlShowsALiveDaemon(t *testing.T) {
 		"verdicts":     {"forwarded", "transmitted"},
 		"counters":     {"10.0.0.100:80", "10.0.0.11:80"},
 		"service list": {"tcp:10.0.0.100:80", "fullnat", "rr"},
-		"flows":        {"10.0.0.100:80", "10.0.0.2:", "fullnat"},
+		"flows":        {"tcp:10.0.0.100:80", "10.0.0.11:80"},
+		"flows --wide": {"tcp:10.0.0.100:80", "10.0.0.2:", "fullnat"},
 	} {
 		t.Run(verb, func(t *testing.T) {
 			args := strings.Fields(verb)
@@ -97,6 +99,11 @@ func TestSluicectlShowsALiveDaemon(t *testing.T) {
 			assert.NotEmpty(t, keys(fromJSON))
 		})
 	}
+	for _, args := range [][]string{{"flows"}, {"verdicts", "--all"}} {
+		for line := range strings.Lines(d.does(args...)) {
+			assert.LessOrEqual(t, len(line), 80+len("\n"), "%s: fits a terminal: %s", args, line)
+		}
+	}
 	var counters api.CounterList
 	require.NoError(t, api.DecodeJSON([]byte(d.does("counters", key.String(), "-o", "json")), &counters))
 	require.Len(t, counters.Services, 1)
@@ -104,6 +111,21 @@ func TestSluicectlShowsALiveDaemon(t *testing.T) {
 	assert.Equal(t, 10, strings.Count(d.does("flows", "--service", key.String(), "-o", "json"), "\n"))
 	assert.Equal(t, 5, strings.Count(d.does("flows", "--backend", "10.0.0.12:80", "-o", "json"), "\n"))
 	assert.Equal(t, 3, strings.Count(d.does("flows", "--limit", "3", "-o", "json"), "\n"))
+	d.stop()
+}
+
+// A backend that is the gateway itself gets nothing; status says so.
+func TestBackendThatIsTheGateway(t *testing.T) {
+	l := newLab(t)
+	d := l.start(setup{})
+	d.does("service", "add", "tcp:10.0.0.100:80", "--mode", "nat")
+	d.does("backend", "add", "tcp:10.0.0.100:80", "10.0.0.1")
+	said := func() bool {
+		return strings.Contains(d.does("status"), "backend 10.0.0.1 is the gateway itself")
+	}
+	assert.Eventually(t, said, 5*time.Second, 50*time.Millisecond)
+	d.does("backend", "remove", "tcp:10.0.0.100:80", "10.0.0.1")
+	assert.Eventually(t, func() bool { return !said() }, 5*time.Second, 50*time.Millisecond)
 	d.stop()
 }
 

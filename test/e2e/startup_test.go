@@ -48,6 +48,7 @@ func TestStartErrorsTeach(t *testing.T) {
 		"missing file":           {setup{Args: []string{"--config", "/nonexistent/sluice.yaml"}}, []string{"/nonexistent/sluice.yaml", "no such file", "--config"}},
 		"unknown flag":           {setup{Args: []string{"--bogus"}}, []string{"--bogus", "unknown flag"}},
 		"bad flag":               {setup{Args: []string{"--log-level", "loud"}}, []string{"log.level", "loud"}},
+		"bad number as flag":     {setup{Args: []string{"--workers-flows", "many"}}, []string{"--workers-flows", "many", "give digits"}},
 		"bad in the environment": {setup{Env: []string{"SLUICE_WORKERS_IDLE=nap"}}, []string{"workers.idle", "nap", "use spin"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -4,6 +4,7 @@
 # logs, the daemon's counters, and counters in the client's kernel. Part of demo.sh.
 
 EXCHANGES=100
+FIRST_PORT=10000 # of a row's clients; below those that the kernel chooses
 
 # mode and address family: two rows of the demo each, for TCP and UDP. The last
 # two are tunnels whose inside (clients, service) is of another family than the
@@ -70,12 +71,15 @@ add_service() { # mode servers'-family service port
 }
 
 # ask_http and ask_udp print "GOT rs1=N rs2=N retries=N", as the client saw it.
-# Three failures in a row are no accident: the rest is not waited for.
-ask_http() { # host:port mark
+# Three failures in a row are no accident: the rest is not waited for. Each connection
+# has a port of its own in all rows: the kernel may choose one again that was closed a
+# moment ago, and who sees the client's packets alone (dr, tun) takes that for the same
+# flow, as Linux IPVS does.
+ask_http() { # host:port mark first-port
 	# shellcheck disable=SC2016 # expands in the client's shell
 	lab_exec client bash -c 'for ((i = 0, bad = 0; i < $1 && bad < 3; i++)); do
-			if curl -s -m 10 --noproxy "*" "http://$2/$3?i=$i"; then bad=0; else bad=$((bad + 1)); fi
-		done' ask "$EXCHANGES" "$1" "$2" |
+			if curl -s -m 10 --noproxy "*" --local-port $(($4 + i)) "http://$2/$3?i=$i"; then bad=0; else bad=$((bad + 1)); fi
+		done' ask "$EXCHANGES" "$1" "$2" "$3" |
 		awk '{ n[$1]++ } END { printf "%d rs1=%d rs2=%d retries=0\n", n["rs1"] + n["rs2"], n["rs1"], n["rs2"] }'
 }
 ask_udp() { # host:port mark
@@ -96,7 +100,8 @@ run_case() { # mode family protocol
 	vip=$(lab_addr "$(virtual "$1" "$2")" "$family")
 	before=$(proof_packets)
 	add_service "$mode" "$server_family" "$proto:$(host_port "$vip" "$port")" "$port" || reasons+=("service not added")
-	answers=$("ask_$log" "$(host_port "$vip" "$port")" "$mark")
+	answers=$("ask_$log" "$(host_port "$vip" "$port")" "$mark" $FIRST_PORT)
+	FIRST_PORT=$((FIRST_PORT + EXCHANGES))
 
 	check_answers
 	check_logs

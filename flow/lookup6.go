@@ -15,14 +15,6 @@ func (t *Table) HashPorts6(src, dst uint64, ports uint32, proto uint8) uint64 {
 	return t.keys.ports6(src, dst, ports, proto)
 }
 
-// Entry6 is the entry of a ref that Candidates gave, nil for refs of IPv4 flows and 0.
-func (t *Table) Entry6(ref Ref) *Entry6 {
-	if i := (ref ^ refIPv6) >> 1; int(i) < len(t.hot6) { // ref.Index().position(); of IPv4 beyond all
-		return &t.hot6[i]
-	}
-	return nil
-}
-
 // Match6 says whether the tuple is that of the ref. False for ref 0 and refs of
 // IPv4 flows.
 func (t *Table) Match6(ref Ref, k *Tuple6) bool {

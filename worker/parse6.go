@@ -17,8 +17,7 @@ func (w *Worker) parseAhead6(n, port int) (taken uint64) {
 }
 
 // parsePlain6 is parsePlain for IPv6 without extension headers, in Go, and for the
-// packets of all ports; it loads no buckets. It leaves slots
-// alone.
+// packets of all ports; it loads no buckets and leaves slots alone.
 //
 // All of it is one loop, because the compiler inlines nothing as long as a
 // packet's checks. A source that begins with eight zero bytes, as those do that no

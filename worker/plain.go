@@ -57,6 +57,13 @@ func (s *short) begin(w *Worker, look uint8) {
 	s.any, s.all = 0, 1<<16-1
 }
 
+// leave notes where packet i, which is forwarded, leaves.
+func (s *short) leave(i int, exit service.Exit) {
+	s.exits[i%packet.BurstSize] = exit
+	s.any |= uint32(exit)
+	s.all &= uint32(exit)
+}
+
 // finished ends what forward4 or forward6 have done for packets: it forwards the
 // tunnels', follows the moving packet's connection, returns what was forwarded and
 // leaves in packets what is behind.

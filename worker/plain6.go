@@ -50,11 +50,8 @@ func (w *Worker) forward6(packets uint64) {
 			continue
 		}
 		l.count(dir, bytes)
-		w.short.exits[i] = hop.Exit()
-		w.short.any |= uint32(hop.Exit())
-		w.short.all &= uint32(hop.Exit())
-		binary.LittleEndian.PutUint64(h[0:], hop.DstSrc)
-		binary.LittleEndian.PutUint32(h[8:], hop.Src())
+		w.short.leave(i, hop.Exit())
+		(*packet.Ethernet)(h[:]).SetAddresses(hop.DstSrc, hop.Src())
 		side.Counts = side.Counts.Plus(bytes)
 		e.LastSeen = w.short.now
 		if e.Mode == service.ModeDR {

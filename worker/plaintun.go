@@ -31,9 +31,7 @@ func (w *Worker) tunnels(packets uint64) (done uint64) {
 		l.count(ref.Dir(), bytes)
 		side.Counts = side.Counts.Plus(bytes)
 		c.LastSeen = w.short.now
-		w.short.exits[i] = hop.Exit()
-		w.short.any |= uint32(hop.Exit())
-		w.short.all &= uint32(hop.Exit())
+		w.short.leave(i, hop.Exit())
 		w.ident++
 		var first, fragment, life uint32
 		if ref.IPv6() {
@@ -42,8 +40,7 @@ func (w *Worker) tunnels(packets uint64) (done uint64) {
 			first, fragment, life = modes.Inner4((*packet.IPv4)(inside[packet.EthernetLen:]), w.ident)
 		}
 		h := b.Head()
-		binary.LittleEndian.PutUint64(h[0:], hop.DstSrc)
-		binary.LittleEndian.PutUint32(h[8:], hop.Src())
+		(*packet.Ethernet)(h[:]).SetAddresses(hop.DstSrc, hop.Src())
 		binary.LittleEndian.PutUint16(h[12:], o.EtherType())
 		if o.Size() == packet.IPv4Len {
 			o.Put4((*packet.IPv4)(h[packet.EthernetLen:]), uint16(bytes), first, fragment, life)
